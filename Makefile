@@ -1,0 +1,64 @@
+# Two commands do everything: `make lab` to study, `make test` to check. Both install what they need.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+NBVAL := $(BIN)/python -m pytest -q --nbval-lax -p no:cacheprovider
+LECTURES = $(filter-out %_exercises.ipynb, $(wildcard notebooks/*.ipynb))
+WORKED = $(wildcard solutions/*.ipynb)
+
+.PHONY: lab test test-quick test-units test-notebooks test-backends test-gpu lint sync exercises outputs clean
+
+lab: $(VENV)/.student
+	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb
+
+test: lint test-units test-backends test-notebooks
+
+test-quick: lint test-units  # under five minutes: no notebook is run in the cpu profile
+	COURSE_PROFILE=smoke $(NBVAL) $(LECTURES) $(WORKED)
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+
+test-units: $(VENV)/.tests
+	$(BIN)/python -m pytest -q
+
+test-notebooks: $(VENV)/.tests
+	CI=1 COURSE_PROFILE=cpu $(NBVAL) $(LECTURES) $(WORKED)
+
+# The unit tests where TensorFlow is not installed.
+test-backends: $(VENV)-jax/.tests
+	KERAS_BACKEND=jax $(VENV)-jax/bin/python -m pytest -q --ignore tests/test_notebooks.py -m "not browser"
+
+# For a machine with a GPU: the lectures as they run there.
+test-gpu: $(VENV)/.tests
+	CI=1 COURSE_PROFILE=gpu $(NBVAL) $(LECTURES)
+
+# What authors write once and notebooks copy; see course_utils/notebooks.py.
+sync exercises: $(VENV)/.tests
+	$(BIN)/python -m course_utils.notebooks $@
+
+outputs: $(VENV)/.tests
+	COURSE_PROFILE=cpu COURSE_STRICT=1 $(BIN)/python -m course_utils.notebooks outputs $(NOTEBOOKS)
+
+clean:
+	rm -rf .venv* *.egg-info build .pytest_cache .ruff_cache
+
+$(VENV)/.student: requirements.txt pyproject.toml
+	$(if $(PYTHON),,$(error The course needs Python 3.11, 3.12 or 3.13, and found none; install one, or name it: make PYTHON=/path/to/python3.12))
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.tests: $(VENV)/.student tests/requirements.txt
+	$(BIN)/pip install --quiet -r tests/requirements.txt
+	touch $@
+
+$(VENV)-jax/.tests: pyproject.toml tests/requirements.txt
+	$(if $(PYTHON),,$(error The course needs Python 3.11, 3.12 or 3.13, and found none; install one, or name it: make PYTHON=/path/to/python3.12))
+	$(PYTHON) -m venv $(VENV)-jax
+	$(VENV)-jax/bin/pip install --quiet --upgrade pip
+	$(VENV)-jax/bin/pip install --quiet jax ipython -r tests/requirements.txt -e .
+	touch $@

@@ -1,0 +1,269 @@
+"""The exercise machine: `sheet("02_pca_to_autoencoders")` gives the questions of a sheet.
+
+The questions of a sheet stand in the file of its name in this folder. Each is a function from the
+student's answer to a sequence of `Case`s, smallest first, decorated with `@question(hints…)`. A
+case says what was given, what is expected, and how to get it from the answer; the machine runs the
+cases, and names the first that fails. Checks look at behaviour, never at names or source.
+"""
+
+import ast
+import dis
+import importlib
+import inspect
+import json
+import re
+import textwrap
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import EllipsisType, FunctionType
+
+import numpy as np
+
+SOLUTIONS = Path(__file__).parents[2] / "solutions"
+
+
+SIGNS = {"right": "✓", "wrong": "✗", "not attempted": "…"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `check` found: `status`, a key of `SIGNS`, and the sentence about it."""
+
+    status: str
+    message: str
+
+    def __str__(self):
+        return f"{SIGNS[self.status]} {self.message}"
+
+    def _ipython_display_(self):
+        """Show nothing as the last line of a cell: `check` has printed the sentence."""
+
+
+@dataclass
+class Case:
+    """One thing to check.
+
+    Attributes:
+        given: str, completes "For …": the input, small enough to be read.
+        got: callable without arguments that gets the result from the student's answer.
+        expected: what it should give: a number, an array, a str, or a predicate's description.
+        remark: str, a question or reminder for whoever fails here.
+        right: callable from the result to bool; None compares with `expected` to `tolerance`.
+        tolerance: float, relative and absolute.
+    """
+
+    given: str
+    got: callable
+    expected: object
+    remark: str = ""
+    right: callable = None
+    tolerance: float = 1e-4
+
+
+def question(*hints, done="Right."):
+    """Make a question of a function from an answer to its cases.
+
+    Args:
+        hints: str, from gentle to plain.
+        done: str, what `check` prints behind its ✓; for an open question, the rubric.
+    """
+
+    def decorate(cases):
+        return Question(cases.__name__, cases, hints, done, cases.__module__.rpartition(".")[2])
+
+    return decorate
+
+
+class NotAttempted(Exception):
+    """Raised inside a check where the answer is still blank."""
+
+
+@dataclass
+class Question:
+    """One question: `check(answer)`, `hint()`, `solution()`."""
+
+    name: str
+    cases: callable
+    hints: tuple
+    done: str
+    sheet: str
+    _hints_given: int = 0
+
+    def check(self, answer):
+        """Check an answer, print one line, and return an `Outcome`. Never raises."""
+        outcome = self._judge(answer)
+        print(outcome)
+        return outcome
+
+    def _judge(self, answer):
+        if _is_blank(answer):
+            return Outcome("not attempted", "Not attempted yet.")
+        try:
+            for case in self.cases(answer):
+                problem = _problem(case)
+                if problem:
+                    return Outcome("wrong", problem)
+        except NotAttempted:
+            return Outcome("not attempted", "Not attempted yet.")
+        except Exception as error:  # the cases themselves met something that they cannot use
+            return Outcome("wrong", f"Your answer could not be checked: {_explain(error)}")
+        return Outcome("right", self.done)
+
+    def hint(self):
+        """Print the next hint; after the last one, begin again."""
+        number = self._hints_given % len(self.hints)
+        self._hints_given += 1
+        print(f"Hint {number + 1} of {len(self.hints)}: {self.hints[number]}")
+
+    def solution(self):
+        """Print the worked answer out of `solutions/`, where that folder has not been withheld."""
+        print(worked_answer(self.sheet, self.name))
+
+
+class Sheet:
+    """The questions of a sheet, as attributes `q1`, `q2`, … and in this order by iteration."""
+
+    def __init__(self, name, questions):
+        self.name, self._questions = name, questions
+        for q in questions:
+            setattr(self, q.name, q)
+
+    def __iter__(self):
+        return iter(self._questions)
+
+    def __len__(self):
+        return len(self._questions)
+
+
+def names():
+    """The sheets there are, as a tuple of str."""
+    return tuple(sorted(p.stem for p in Path(__file__).parent.glob("[0-9][0-9]_*.py")))
+
+
+def sheet(name):
+    """The questions of a sheet.
+
+    Args:
+        name: str, the lecture's name, such as "02_pca_to_autoencoders".
+
+    Raises:
+        ValueError: there is no such sheet.
+    """
+    if name not in names():
+        raise ValueError(f"no sheet {name!r}; there is {', '.join(names())}.")
+    module = importlib.import_module(f"course_utils.exercises.{name}")
+    questions = [value for value in vars(module).values() if isinstance(value, Question)]
+    return Sheet(name, sorted(questions, key=lambda q: q.name))
+
+
+# --- judging --------------------------------------------------------------------------------------
+
+
+def _problem(case):
+    """What is wrong with one case, in a sentence, or None."""
+    try:
+        got = case.got()
+    except NotAttempted:
+        raise
+    except Exception as error:
+        return _sentences(f"For {case.given}, your code stopped: {_explain(error)}", case.remark)
+    if isinstance(got, EllipsisType):
+        raise NotAttempted
+    if got is None:
+        return f"For {case.given}, your code returned None. Is there a `return` at its end?"
+    if case.right is not None:
+        if case.right(got):
+            return None
+        return _sentences(f"For {case.given}, expected {case.expected}, got {_show(got)}.", case.remark)
+    return _difference(case, got)
+
+
+def _difference(case, got):
+    """How a result differs from the expected value, or None."""
+    if isinstance(case.expected, str):
+        equal, got = got == case.expected, repr(got)
+        return None if equal else f"For {case.given}, expected {case.expected!r}, got {got}."
+    try:
+        value = np.asarray(got, dtype=float)
+    except (TypeError, ValueError):
+        return f"For {case.given}, expected {_show(case.expected)}, got {got!r}, which is no number."
+    expected = np.asarray(case.expected, dtype=float)
+    if value.shape != expected.shape:
+        text = f"For {case.given}, expected shape {expected.shape}, got shape {value.shape}."
+        return _sentences(text, case.remark)
+    if np.allclose(value, expected, rtol=case.tolerance, atol=case.tolerance, equal_nan=True):
+        return None
+    text = f"For {case.given}, expected {_show(expected)}, got {_show(value)}."
+    return _sentences(text, case.remark)
+
+
+def _sentences(text, remark):
+    return f"{text} {remark}".rstrip()
+
+
+def _show(value):
+    """A value in a form that fits into a sentence."""
+    if isinstance(value, str):
+        return repr(value)
+    array = np.asarray(value)
+    if array.dtype == object:
+        return repr(value)
+    if array.size > 24:
+        return f"an array of shape {array.shape}"
+    rounded = np.round(array.astype(float), 4) + 0.0  # + 0.0 turns -0 into 0
+    return f"{rounded:g}" if rounded.ndim == 0 else " ".join(str(rounded.tolist()).split())
+
+
+def _explain(error):
+    """An exception in words, with the student's own line where it was raised."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "ipykernel" in f.filename]
+    where = f" in the line `{frames[-1].line}`" if frames and frames[-1].line else ""
+    return f"{type(error).__name__}: {error}{where}."
+
+
+def _is_blank(answer):
+    """`...`, None, an empty str, or a function whose body holds a bare `...` or nothing."""
+    if answer is None or isinstance(answer, EllipsisType):
+        return True
+    if isinstance(answer, str):
+        return not answer.strip()
+    if isinstance(answer, (tuple, list)):
+        return any(_is_blank(part) for part in answer)
+    if not isinstance(answer, FunctionType):
+        return False
+
+    steps = [step for step in dis.get_instructions(answer) if step.opname not in ("RESUME", "NOP")]
+    if {step.opname for step in steps} <= {"LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}:
+        return all(step.argval is None for step in steps)  # does nothing but return None
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
+    except (OSError, SyntaxError, TypeError):  # typed into a console, or part of an expression
+        return False
+    return any(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and node.value.value is ...
+        for node in ast.walk(tree)
+    )
+
+
+# --- worked answers -------------------------------------------------------------------------------
+
+MARKED = re.compile(
+    r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n(?P<answer>.*?)^[ \t]*### END SOLUTION\n?", re.S | re.M
+)
+
+
+def worked_answer(sheet_name, question_name):
+    """The worked answer to a question, or a kind sentence where `solutions/` was withheld."""
+    path = SOLUTIONS / f"{sheet_name}_exercises.ipynb"
+    if not path.is_file():
+        return (
+            "The worked solutions are not part of this copy of the course. Try the hints once more, "
+            "or ask your instructor."
+        )
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and f"{question_name}.check(" in source:
+            answer = source.partition(f"\n{question_name}.check(")[0]
+            return MARKED.sub(lambda m: m["answer"], answer).strip()
+    return f"{path}: no worked answer to {question_name}; please report this."

@@ -1,0 +1,217 @@
+"""The exercise machine: three outcomes, sentences that help, nothing that raises."""
+
+import re
+
+import numpy as np
+import pytest
+
+from course_utils import exercises
+from course_utils.exercises import Case, question
+
+
+@question("Think of pairs.", "Multiply by two.", done="Right. Two cases.")
+def double(answer):
+    yield Case("x = 1", lambda: answer(1), 2)
+    yield Case("x = [1, 2]", lambda: answer(np.array([1, 2])), [2, 4], "Every entry is doubled.")
+    yield Case("x = 0", lambda: answer(0), "anything even", right=lambda r: r % 2 == 0)
+
+
+@question("It is a word.")
+def word(answer):
+    yield Case("the word", lambda: answer, "void")
+
+
+def blank(x):
+    ...  # fmt: skip
+
+
+def documented(x):
+    """Twice x."""
+    ...
+
+
+def begun(x):
+    y = 2 * x
+    ...
+    return y
+
+
+class Stubborn:
+    def __call__(self, x):
+        raise SystemError("no")
+
+
+BLANKS = [..., None, "", " ", (1, ...), [None], blank, documented, begun, lambda x: None]
+
+
+@pytest.mark.parametrize("answer", BLANKS)
+def test_a_blank_answer_is_not_attempted(answer, capsys):
+    assert double.check(answer).status == "not attempted"
+    assert capsys.readouterr().out == "… Not attempted yet.\n"
+
+
+@pytest.mark.parametrize("answer", [lambda x: 2 * x, lambda x: (np.asarray(x, "float32") * 2).tolist()])
+def test_a_right_answer_is_right_whatever_its_type(answer, capsys):
+    assert double.check(answer).status == "right"
+    assert capsys.readouterr().out == "✓ Right. Two cases.\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda x: 3 * x, "For x = 1, expected 2, got 3."),
+        (lambda x: 2, "For x = [1, 2], expected shape (2,), got shape (). Every entry is doubled."),
+        (
+            lambda x: 2 + 0 * x,
+            "For x = [1, 2], expected [2.0, 4.0], got [2.0, 2.0]. Every entry is doubled.",
+        ),
+        (lambda x: np.nan * x, "For x = 1, expected 2, got nan."),
+        (lambda x: "two", "For x = 1, expected 2, got 'two', which is no number."),
+        (lambda x: {}, "For x = 1, expected 2, got {}, which is no number."),
+        (lambda x: None if np.ndim(x) else 2, "your code returned None. Is there a `return` at its end?"),
+        (lambda x: 2 * x if np.any(x) else 1, "For x = 0, expected anything even, got 1."),
+        (lambda x: 1 / 0, "For x = 1, your code stopped: ZeroDivisionError: division by zero."),
+        (lambda: 2, "your code stopped: TypeError"),
+        (7, "For x = 1, your code stopped: TypeError: 'int' object is not callable."),
+        (Stubborn(), "SystemError: no."),
+    ],
+)
+def test_a_wrong_answer_gets_the_first_case_that_fails(answer, message, capsys):
+    assert double.check(answer).status == "wrong"
+    out = capsys.readouterr().out
+    assert out.startswith("✗ ") and message in out and out.count("\n") == 1
+
+
+def test_words_are_compared_as_words(capsys):
+    assert word.check("void").status == "right"
+    assert word.check("Void").status == "wrong"
+    assert "expected 'void', got 'Void'" in capsys.readouterr().out
+
+
+def test_an_answer_that_breaks_the_check_itself_is_explained(capsys):
+    @question("none")
+    def pair(answer):
+        first, _second = answer
+        yield Case("the first", lambda: first, 1)
+
+    assert pair.check((1, 2, 3)).status == "wrong"
+    assert "could not be checked: ValueError: too many values" in capsys.readouterr().out
+
+
+def test_hints_come_one_by_one_and_begin_again(capsys):
+    for _ in range(3):
+        double.hint()
+    assert capsys.readouterr().out.splitlines() == [
+        "Hint 1 of 2: Think of pairs.", "Hint 2 of 2: Multiply by two.", "Hint 1 of 2: Think of pairs.",
+    ]  # fmt: skip
+
+
+def test_the_outcome_is_shown_once_in_a_notebook():
+    assert exercises.Outcome("right", "Right.")._ipython_display_() is None
+
+
+def test_an_unknown_sheet_is_refused():
+    with pytest.raises(ValueError, match=r"no sheet '99_nothing'; there is 00_start_here, 02_"):
+        exercises.sheet("99_nothing")
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_a_sheet_numbers_its_questions_and_every_one_has_hints(name):
+    sheet = exercises.sheet(name)
+    assert [q.name for q in sheet] == [f"q{i}" for i in range(1, len(sheet) + 1)]
+    assert sheet.q1 is next(iter(sheet))
+    for q in sheet:
+        assert 1 <= len(q.hints) <= 2
+        assert q.check(...).status == "not attempted"
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_every_question_shows_its_worked_answer(name, capsys):
+    for q in exercises.sheet(name):
+        q.solution()
+        out = capsys.readouterr().out
+        assert len(out) > 10 and "### " not in out and "report this" not in out
+
+
+def test_where_solutions_were_withheld_it_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(exercises, "SOLUTIONS", tmp_path)
+    exercises.sheet("02_pca_to_autoencoders").q1.solution()
+    assert re.search("not part of this copy.*hints.*instructor", capsys.readouterr().out)
+
+
+# Typical wrong answers to the questions of lecture 02, and a word of what the student should read.
+
+
+def uncentred(pictures, k):
+    return pictures.mean(0), np.linalg.svd(pictures, full_matrices=False)[2][:k].T
+
+
+def in_rows(pictures, k):
+    return pictures.mean(0), np.linalg.svd(pictures - pictures.mean(0), full_matrices=False)[2][:k]
+
+
+def smallest(pictures, k):
+    mean = pictures.mean(0)
+    return mean, np.linalg.svd(pictures - mean, full_matrices=False)[2][-k:].T
+
+
+def no_qr(A, B):
+    return np.rad2deg(np.arccos(np.clip(np.linalg.svd(A.T @ B)[1].min(), -1, 1)))
+
+
+def smallest_angle(A, B):
+    cosines = np.linalg.svd(np.linalg.qr(A)[0].T @ np.linalg.qr(B)[0])[1]
+    return np.rad2deg(np.arccos(np.clip(cosines.max(), -1, 1)))
+
+
+def base_two(p, q):
+    return np.sum(p[p > 0] * np.log2(p[p > 0] / q[p > 0]))
+
+
+def linear(code):
+    from course_utils import models
+
+    return models.linear_autoencoder((8, 8, 1), code)
+
+
+def around_the_code(code):
+    import keras
+
+    pictures = keras.Input((8, 8, 1))
+    x = keras.layers.Flatten()(pictures)
+    x = keras.layers.Dense(64)(keras.layers.Concatenate()([keras.layers.Dense(code)(x), x]))
+    return keras.Model(pictures, keras.layers.Reshape((8, 8, 1))(x))
+
+
+LONG = "word " * 40
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "message"),
+    [
+        (1, ([1, 1], 2.0), "length 1"),
+        (1, ([1, 0], 2.0), "spread"),
+        (1, (np.array([1, 1]) / np.sqrt(2), 1.0), "sum over both its pixels"),
+        (1, 3, "could not be checked"),
+        (2, uncentred, "moved 10 to the right"),
+        (2, in_rows, "One column for each direction"),
+        (2, smallest, "largest k"),
+        (3, no_qr, "length 1"),
+        (3, smallest_angle, "largest"),
+        (3, lambda A, B: np.deg2rad(45), "itself"),
+        (4, base_two, "natural"),
+        (4, lambda p, q: np.sum(p * np.log(p / q)), "0 · log 0"),
+        (4, lambda p, q: np.sum(q * np.log(q / p)), "[0.25, 0.75]"),
+        (5, linear, "activation between"),
+        (5, around_the_code, "way around the code"),
+        (5, lambda code: "a model", "a Keras model"),
+        (6, (64, LONG), "lowest"),
+        (6, (2.5, LONG), "whole number"),
+        (6, (20, "short"), "30 words"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_typical_wrong_answers_to_lecture_02_are_met(number, answer, message, capsys):
+    q = getattr(exercises.sheet("02_pca_to_autoencoders"), f"q{number}")
+    assert q.check(answer).status == "wrong"
+    assert message in capsys.readouterr().out
