@@ -113,7 +113,7 @@ def synced(notebook, path):
                 cell.source = SETUP.format(address=address()) + tail
         if cell.cell_type == "markdown" and "colab" in cell.metadata.get("tags", []):
             place = address().replace("https://github.com", "https://colab.research.google.com/github")
-            link = f"{place}/blob/main/{path.relative_to(ROOT).as_posix()}"
+            link = f"{place}/blob/main/notebooks/{path.name}"  # of a worked sheet, its blank twin
             cell.source = re.sub(r"\[Open in Colab\]\([^)]*\)", f"[Open in Colab]({link})", cell.source)
     _copy_title_picture(notebook)
     return notebook

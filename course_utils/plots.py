@@ -15,6 +15,8 @@ from scipy import ndimage
 
 # Okabe & Ito, "Color Universal Design" (2008), the yellow left out: too pale for lines on white.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Ten for ten digits: the same, and three of Tol's "muted" scheme.
+TEN = (*OKABE_ITO, "#882255", "#44AA99", "#999933")
 DASHES = ("-", "--", "-.", ":")
 
 
@@ -251,11 +253,11 @@ def training_curves(history, *, title=None):
 
 
 def codes(points, labels, *, titles, xlabels=("code 1", "code 2"), title=None, alt):
-    """Two-number codes of digits, each drawn as its own label, one panel a method.
+    """Two-number codes of digits, each drawn as its own label in its own colour, one panel a method.
 
     Args:
         points: list of (N, 2), the codes under each method.
-        labels: int (N,), 0 … 9, drawn as figures so that no colour has to be told from another.
+        labels: int (N,), 0 … 9.
         titles: list of str, the panels' titles.
         xlabels: str, str: the axes' names.
         title: str above all, the finding.
@@ -264,7 +266,7 @@ def codes(points, labels, *, titles, xlabels=("code 1", "code 2"), title=None, a
     figure, axes = plt.subplots(1, len(points), figsize=(4.5 * len(points), 4.3), squeeze=False)
     for axis, panel, name in zip(axes.flat, points, titles, strict=True):
         for digit in np.unique(labels):
-            colour = OKABE_ITO[digit % len(OKABE_ITO)]
+            colour = TEN[digit % len(TEN)]
             axis.scatter(
                 *panel[labels == digit].T, marker=f"${digit}$", color=colour, s=28, linewidth=0.3
             )

@@ -58,7 +58,7 @@ def expect(name, value, at_least=None, at_most=None):
     bounds = [("at least", at_least), ("at most", at_most)]
     bar = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
     met = low <= value <= high
-    line = f"{'✓' if met else '✗'} {name}: {value:.4g} (bar: {bar})"
+    line = f"{'✓' if met else '✗'} {name}: {value:.5g} (bar: {bar})"
     print(line)
     if met:
         return

@@ -143,16 +143,31 @@ def test_where_solutions_were_withheld_it_says_so(monkeypatch, tmp_path, capsys)
 
 
 def uncentred(pictures, k):
-    return pictures.mean(0), np.linalg.svd(pictures, full_matrices=False)[2][:k].T
+    _, s, Vt = np.linalg.svd(pictures, full_matrices=False)
+    return pictures.mean(0), Vt[:k].T, np.sum(s[:k] ** 2) / np.sum(s**2)
 
 
 def in_rows(pictures, k):
-    return pictures.mean(0), np.linalg.svd(pictures - pictures.mean(0), full_matrices=False)[2][:k]
+    return pictures.mean(0), np.linalg.svd(pictures - pictures.mean(0), full_matrices=False)[2][:k], 0.5
+
+
+def columns_of_vt(pictures, k):
+    return pictures.mean(0), np.linalg.svd(pictures - pictures.mean(0))[2][:, :k], 0.5
+
+
+def two_things(pictures, k):
+    return uncentred(pictures, k)[:2]
+
+
+def unsquared(pictures, k):
+    mean = pictures.mean(0)
+    _, s, Vt = np.linalg.svd(pictures - mean, full_matrices=False)
+    return mean, Vt[:k].T, s[:k].sum() / s.sum()
 
 
 def smallest(pictures, k):
     mean = pictures.mean(0)
-    return mean, np.linalg.svd(pictures - mean, full_matrices=False)[2][-k:].T
+    return mean, np.linalg.svd(pictures - mean, full_matrices=False)[2][-k:].T, 0.5
 
 
 def no_qr(A, B):
@@ -183,6 +198,12 @@ def around_the_code(code):
     return keras.Model(pictures, keras.layers.Reshape((8, 8, 1))(x))
 
 
+def too_large(code):
+    from course_utils import models
+
+    return models.linear_autoencoder((8, 8, 1), 1000)
+
+
 LONG = "word " * 40
 
 
@@ -195,19 +216,24 @@ LONG = "word " * 40
         (1, 3, "could not be checked"),
         (2, uncentred, "moved 10 to the right"),
         (2, in_rows, "One column for each direction"),
-        (2, smallest, "largest k"),
+        (2, smallest, "k largest"),
+        (2, columns_of_vt, "not its first columns"),
+        (2, two_things, "three things"),
+        (2, unsquared, "square of a singular value"),
         (3, no_qr, "length 1"),
         (3, smallest_angle, "largest"),
         (3, lambda A, B: np.deg2rad(45), "itself"),
         (4, base_two, "natural"),
         (4, lambda p, q: np.sum(p * np.log(p / q)), "0 · log 0"),
-        (4, lambda p, q: np.sum(q * np.log(q / p)), "[0.25, 0.75]"),
+        (4, lambda p, q: np.sum(q * np.log(q / p)), "Which of the two weights the sum"),
         (5, linear, "activation between"),
         (5, around_the_code, "way around the code"),
         (5, lambda code: "a model", "a Keras model"),
-        (6, (64, LONG), "lowest"),
-        (6, (2.5, LONG), "whole number"),
-        (6, (20, "short"), "30 words"),
+        (5, too_large, "Smaller hidden layers"),
+        (6, (64, 0.06, LONG), "lowest"),
+        (6, (2.5, 0.03, LONG), "whole number"),
+        (6, (18, 0.06, LONG), "mean over all pixels"),
+        (6, (18, 0.02696, "short"), "30 words"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -190,7 +190,7 @@ def test_quoted_cells_set_up_cells_and_links_are_up_to_date(path):
 
 def test_a_quoted_function_is_its_source_without_its_docstring():
     text = notebooks.quoted("quote:course_utils.models.linear_autoencoder:linear_autoencoder")
-    assert text.startswith("def linear_autoencoder(input_shape, code=32):\n    size = ")
+    assert text.startswith("def linear_autoencoder(input_shape, code=32):\n    exact = ")
     assert '"""' not in text
     assert text.endswith('name="linear_autoencoder")')
 

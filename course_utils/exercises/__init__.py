@@ -206,9 +206,12 @@ def _show(value):
     """A value in a form that fits into a sentence."""
     if isinstance(value, str):
         return repr(value)
-    array = np.asarray(value)
-    if array.dtype == object:
-        return repr(value)
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise ValueError
+    except (TypeError, ValueError):  # ragged, or no numbers at all
+        return textwrap.shorten(repr(value), 80, placeholder=" …")
     if array.size > 24:
         return f"an array of shape {array.shape}"
     rounded = np.round(array.astype(float), 4) + 0.0  # + 0.0 turns -0 into 0

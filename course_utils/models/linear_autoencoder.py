@@ -16,22 +16,15 @@ def linear_autoencoder(input_shape, code=32):
         Model from pictures to pictures of the same shape; its layers "encoder" and "decoder" are
         models too. Always in float32: half precision cannot resolve the subspace that it finds.
     """
-    size = int(np.prod(input_shape))                         # D
-    encoder = keras.Sequential(
-        [
-            keras.Input(input_shape),
-            layers.Flatten(dtype="float32"),                 # D
-            layers.Dense(code, dtype="float32"),             # k: the code h
-        ],
-        name="encoder",
-    )
-    decoder = keras.Sequential(
-        [
-            keras.Input((code,)),
-            layers.Dense(size, dtype="float32"),             # D
-            layers.Reshape(input_shape, dtype="float32"),
-        ],
-        name="decoder",
-    )
+    exact = {"dtype": "float32"}
+    size = int(np.prod(input_shape))                          # D
+    encoder = keras.Sequential(name="encoder")
+    encoder.add(keras.Input(input_shape))
+    encoder.add(layers.Flatten(**exact))                      # D
+    encoder.add(layers.Dense(code, **exact))                  # k: the code h
+    decoder = keras.Sequential(name="decoder")
+    decoder.add(keras.Input((code,)))
+    decoder.add(layers.Dense(size, **exact))                  # D
+    decoder.add(layers.Reshape(input_shape, **exact))
     pictures = keras.Input(input_shape)
     return keras.Model(pictures, decoder(encoder(pictures)), name="linear_autoencoder")
