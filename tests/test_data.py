@@ -2,13 +2,17 @@
 
 import itertools
 import re
+import sys
+import time
 
 import keras
 import numpy as np
 import pytest
+from scipy import ndimage
 from sklearn.datasets import load_digits
 
 from course_utils import data
+from course_utils.data import scenes as scenes_module
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +63,7 @@ def test_every_digit_occurs_in_every_split():
 
 
 def test_splits_share_no_handwritten_digit():
-    ranges = sorted((first, last) for first, last, _ in data._DIGITS.values())
+    ranges = sorted((first, last) for first, last, _ in scenes_module._DIGITS.values())
     assert ranges[0][0] == 0 and ranges[-1][1] == len(load_digits().target)
     assert all(a[1] == b[0] for a, b in itertools.pairwise(ranges))
 
@@ -226,3 +230,36 @@ def test_photographs_of_voc_where_they_are(monkeypatch, tmp_path):
     assert data.photographs()[1] == "PASCAL VOC 2012"
     red = data.photographs("val", size=8)[0][:, 4, 4, 0]
     np.testing.assert_allclose(red, [80 / 255, 160 / 255], atol=0.02)
+
+
+def test_cells_touch_and_are_told_apart():
+    cells = data.load("cells", limit=6)
+    assert cells.images.shape == (6, 96, 96, 1) and cells.class_names == ("background", "cell")
+    for image, mask, instances in zip(cells.images, cells.masks, cells.instances, strict=True):
+        np.testing.assert_array_equal(mask == 1, instances > 0)
+        assert 15 < instances.max() < 120
+        assert image[mask == 1].mean() > image[mask == 0].mean() + 0.1
+        near = ndimage.grey_dilation(instances, 5) - instances  # another cell within two pixels
+        assert ((near > 0) & (instances > 0)).mean() > 0.1
+    assert not np.array_equal(data.load("cells", "test", limit=1).images, cells.images[:1])
+    with pytest.raises(ValueError, match=r"31×31.*32×32"):
+        data.load("cells", size=31)
+
+
+@pytest.mark.parametrize("name", ["digits", "cells", "toyvoc"])
+def test_embedded_sets_are_there_at_once(name):
+    start = time.perf_counter()
+    data.load(name)
+    assert time.perf_counter() - start < 2
+
+
+def test_take_picks_pictures_in_order(scenes):
+    some = scenes.take([5, 2])
+    np.testing.assert_array_equal(some.masks, scenes.masks[[5, 2]])
+    np.testing.assert_array_equal(some.instances, scenes.instances[[5, 2]])
+
+
+def test_without_tensorflow_datasets_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(ModuleNotFoundError, match=r"mnist comes through TensorFlow Datasets.*pip install"):
+        data.load("mnist")
