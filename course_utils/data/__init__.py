@@ -7,6 +7,8 @@ every back-end, changed by `augment`. `photographs` gives RGB pictures without m
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from course_utils.data import scenes, sources
 from course_utils.data.augmentation import VOID, augment
 from course_utils.data.folder import voc_palette
@@ -63,6 +65,6 @@ def load(name, split="train", *, size=None, limit=None):
         raise ValueError(f"no split {split!r}; use 'train', 'val' or 'test'.")
     if limit is not None and limit < 1:
         raise ValueError(f"limit={limit}; ask for at least one picture, or None for all.")
-    if isinstance(size, int):
-        size = (size, size)
+    if isinstance(size, (int, np.integer)):
+        size = (int(size), int(size))
     return _LOADERS[name](split, size, limit)

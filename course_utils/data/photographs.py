@@ -22,11 +22,13 @@ def photographs(split="train", *, size=64, limit=None):
         a str that says where they come from.
 
     Raises:
-        ValueError: an unknown split.
+        ValueError: an unknown split, or a limit below 1.
         FileNotFoundError: `COURSE_DATA_DIR` names a folder that is not there.
     """
     if split not in ("train", "val", "test"):
         raise ValueError(f"no split {split!r}; use 'train', 'val' or 'test'.")
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit={limit}; ask for at least one picture, or None for all.")
     voc = sources.find("VOCdevkit", "VOC2012")
     if voc:
         return _voc_photographs(voc, split, size, limit), "PASCAL VOC 2012"

@@ -8,7 +8,7 @@ import numpy as np
 from course_utils.data.augmentation import VOID, augment
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Segmentation:
     """Pictures with a class id for every pixel.
 
@@ -38,8 +38,17 @@ class Segmentation:
                 f"masks are {self.masks.dtype} {self.masks.shape}; these pictures need uint8 "
                 f"{self.images.shape[:3]}."
             )
-        if not isinstance(self.masks, np.ndarray):
-            return  # read from files one by one, and checked as they are read
+        if self.instances is not None and self.instances.shape != self.masks.shape:
+            raise ValueError(f"instances are {self.instances.shape}, but masks {self.masks.shape}.")
+        if self.background is not None and not 0 <= self.background < self.num_classes:
+            raise ValueError(f"background={self.background}, but ids go from 0 to {self.num_classes - 1}.")
+        if isinstance(self.masks, np.ndarray) and len(self):  # files are checked as they are read
+            self._check_values()
+
+    def _check_values(self):
+        low, high = self.images.min(), self.images.max()
+        if not (low >= 0 and high <= 1):  # written so that NaN is caught too
+            raise ValueError(f"images hold values from {low:g} to {high:g}; bring them to 0 … 1.")
         found = np.unique(self.masks)
         wrong = found[(found >= self.num_classes) & (found != self.void)]
         if wrong.size:
@@ -84,9 +93,13 @@ class Segmentation:
             classes: names or ids, the background not among them (it is always kept).
 
         Raises:
-            ValueError: a class that this set does not have.
+            ValueError: a class that this set does not have, or none at all.
         """
+        if isinstance(classes, str):
+            raise ValueError(f"subset({classes!r}); give a list of classes, [{classes!r}].")
         wanted = {self._class_id(c) for c in classes} - {self.background}
+        if not wanted:
+            raise ValueError("subset needs at least one class that is not the background.")
         keep = self.image_labels()[:, sorted(wanted)].any(axis=1)
         kept = sorted(wanted | ({self.background} - {None}))
         new_background = None if self.background is None else kept.index(self.background)
@@ -128,30 +141,33 @@ class Segmentation:
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of (x, y), a pair of arrays of equal length; see `Segmentation.batches`."""
+    """Batches of arrays of equal length: (x, y), or (x, y, sample weights).
 
-    def __init__(self, pair, batch_size, *, augment=None, shuffle=False, seed=0):
+    The other arguments are those of `Segmentation.batches`; `augment` changes x and y.
+    """
+
+    def __init__(self, arrays, batch_size, *, augment=None, shuffle=False, seed=0):
         # Reading files is worth a few threads; slicing an array is not.
-        super().__init__(workers=1 if isinstance(pair[0], np.ndarray) else 4)
+        super().__init__(workers=1 if isinstance(arrays[0], np.ndarray) else 4)
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}; a batch holds at least one picture.")
-        self._x, self._y = pair
+        self._arrays = arrays
         self._batch_size, self._augment, self._shuffle = batch_size, augment, shuffle
         self._seed, self._epoch = seed, -1
         self.on_epoch_end()
 
     def __len__(self):
-        return -(-len(self._x) // self._batch_size)
+        return -(-len(self._arrays[0]) // self._batch_size)
 
     def __getitem__(self, index):
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
         chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        x, y = self._x[chosen], self._y[chosen]
-        if self._augment is None:
-            return x, y
-        pairs = [self._augmented(*pair) for pair in zip(chosen, x, y, strict=True)]
-        return np.stack([p["image"] for p in pairs]), np.stack([p["mask"] for p in pairs])
+        x, y, *rest = (array[chosen] for array in self._arrays)
+        if self._augment is not None:
+            pairs = [self._augmented(*pair) for pair in zip(chosen, x, y, strict=True)]
+            x, y = (np.stack([pair[key] for pair in pairs]) for key in ("image", "mask"))
+        return x, y, *rest
 
     def _augmented(self, number, image, mask):
         if isinstance(self._augment, augment):
@@ -162,7 +178,7 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self._epoch += 1
-        self._order = np.arange(len(self._x))
+        self._order = np.arange(len(self._arrays[0]))
         if self._shuffle:
             np.random.default_rng([self._seed, self._epoch]).shuffle(self._order)
 

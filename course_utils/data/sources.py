@@ -126,8 +126,8 @@ def load_folder(
     Raises:
         FileNotFoundError, ValueError: a sentence that names the file, what was found, what would do.
     """
-    if isinstance(size, int):
-        size = (size, size)
+    if isinstance(size, (int, np.integer)):
+        size = (int(size), int(size))
     if len(class_names) < 1 or len(set(class_names)) < len(class_names):
         raise ValueError(f"class_names={tuple(class_names)}; give each class a name of its own.")
     if colours is not None and np.shape(colours) != (len(class_names), 3):
