@@ -42,13 +42,14 @@ class Segmentation:
             raise ValueError(f"instances are {self.instances.shape}, but masks {self.masks.shape}.")
         if self.background is not None and not 0 <= self.background < self.num_classes:
             raise ValueError(f"background={self.background}, but ids go from 0 to {self.num_classes - 1}.")
-        if isinstance(self.masks, np.ndarray) and len(self):  # files are checked as they are read
-            self._check_values()
+        if len(self) and isinstance(self.images, np.ndarray):  # files are checked as they are read
+            low, high = self.images.min(), self.images.max()
+            if not (low >= 0 and high <= 1):  # written so that NaN is caught too
+                raise ValueError(f"images hold values from {low:g} to {high:g}; bring them to 0 … 1.")
+        if len(self) and isinstance(self.masks, np.ndarray):
+            self._check_ids()
 
-    def _check_values(self):
-        low, high = self.images.min(), self.images.max()
-        if not (low >= 0 and high <= 1):  # written so that NaN is caught too
-            raise ValueError(f"images hold values from {low:g} to {high:g}; bring them to 0 … 1.")
+    def _check_ids(self):
         found = np.unique(self.masks)
         wrong = found[(found >= self.num_classes) & (found != self.void)]
         if wrong.size:
