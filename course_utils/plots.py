@@ -13,6 +13,8 @@ from matplotlib import patheffects
 from matplotlib.patches import Patch
 from scipy import ndimage
 
+from course_utils.data import voc_palette
+
 # Okabe & Ito, "Color Universal Design" (2008), the yellow left out: too pale for lines on white.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 # Ten for ten digits: the same, and three of Tol's "muted" scheme.
@@ -128,16 +130,6 @@ def gallery(images, titles=None, *, columns=8, title=None, size=1.1, limits=(0, 
             axis.set_title(titles[k], fontsize=9)
     figure.suptitle(title, fontsize=11)
     show(figure, alt)
-
-
-def voc_palette(num_colours=256):
-    """The palette of PASCAL VOC: uint8 (num_colours, 3); bits of the id spread over R, G and B."""
-    ids = np.arange(num_colours)
-    palette = np.zeros((num_colours, 3), np.uint8)
-    for bit in range(8):
-        for channel in range(3):
-            palette[:, channel] |= (((ids >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
-    return palette
 
 
 def masks(segmentation, indices=(0, 1, 2, 3), *, title=None, alt):

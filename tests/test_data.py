@@ -2,13 +2,17 @@
 
 import itertools
 import re
+import sys
+import time
 
 import keras
 import numpy as np
 import pytest
+from scipy import ndimage
 from sklearn.datasets import load_digits
 
 from course_utils import data
+from course_utils.data import scenes as scenes_module
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,12 @@ def test_digits_scenes_hold_one_to_three_digits_of_one_class_each(scenes):
             assert (instances == number).sum() > 15  # no digit hidden behind another
 
 
+@pytest.mark.parametrize("size", [24, 32])
+def test_instances_are_numbered_without_a_gap_where_room_is_short(size):
+    for instances in data.load("digits", size=size, limit=300).instances:
+        assert set(np.unique(instances)) == set(range(instances.max() + 1))
+
+
 def test_digits_are_brighter_than_their_ground(scenes):
     for image, mask in zip(scenes.images[..., 0], scenes.masks, strict=True):
         assert image[mask != 10].mean() > image[mask == 10].mean() + 0.1
@@ -58,10 +68,15 @@ def test_every_digit_occurs_in_every_split():
         assert (scenes.image_labels()[:, :10].sum(axis=0) > 0.1 * count).all()
 
 
-def test_splits_share_no_handwritten_digit():
-    ranges = sorted((first, last) for first, last, _ in data._DIGITS.values())
-    assert ranges[0][0] == 0 and ranges[-1][1] == len(load_digits().target)
-    assert all(a[1] == b[0] for a, b in itertools.pairwise(ranges))
+def test_splits_share_no_handwritten_digit(monkeypatch):
+    used = {}
+    for split in ("train", "val", "test"):
+        monkeypatch.setattr(
+            scenes_module, "_digits_scenes", lambda ink, *_, split=split: used.update({split: ink})
+        )
+        data.load("digits", split)
+    digits = np.concatenate(list(used.values())) * 16
+    np.testing.assert_array_equal(digits, load_digits().images)  # each digit once, in one split
 
 
 def test_a_scene_does_not_depend_on_the_limit(scenes):
@@ -103,6 +118,10 @@ def test_names_lists_what_load_knows():
         ({"masks": np.zeros((2, 4, 5), np.uint8)}, r"\(2, 4, 5\).*\(2, 4, 4\)"),
         ({"masks": np.zeros((2, 4, 4), int)}, r"int64"),
         ({"masks": np.full((2, 4, 4), 3, np.uint8)}, r"id 3.*3 class names.*0 to 2"),
+        ({"images": np.full((2, 4, 4, 1), np.nan, np.float32)}, r"from nan to nan"),
+        ({"images": np.full((2, 4, 4, 1), 255, np.float32)}, r"from 255 to 255.*0 … 1"),
+        ({"instances": np.zeros((2, 4, 5), np.uint8)}, r"instances are \(2, 4, 5\)"),
+        ({"background": 3}, r"background=3.*0 to 2"),
     ],
 )
 def test_a_segmentation_that_does_not_fit_together_is_refused(changes, message):
@@ -146,6 +165,11 @@ def test_subset_without_background_leaves_void():
 def test_subset_of_an_unknown_class_is_refused():
     with pytest.raises(ValueError, match=r"no class 'horse' here; there are background, cat, dog"):
         small().subset(["horse"])
+    with pytest.raises(ValueError, match=r"\['cat'\]"):
+        small().subset("cat")
+    for nothing in ([], ["background"]):
+        with pytest.raises(ValueError, match="at least one class"):
+            small().subset(nothing)
 
 
 def test_batches_cover_every_picture_once(scenes):
@@ -198,9 +222,12 @@ def test_photographs_without_real_data(monkeypatch):
 
 def test_splits_of_photographs_share_no_window(monkeypatch):
     monkeypatch.delenv("COURSE_DATA_DIR", raising=False)
-    rows = [data.photographs(split)[0][:, 0].reshape(-1, 64 * 3) for split in ("train", "val", "test")]
-    sets = [{row.tobytes() for row in split} for split in rows]
-    assert not (sets[0] & sets[1] or sets[0] & sets[2] or sets[1] & sets[2])
+    columns = {}  # every column of 64 pixels that a split shows
+    for split in ("train", "val", "test"):
+        windows = np.moveaxis(data.photographs(split)[0], 2, 1).reshape(-1, 64 * 3)
+        columns[split] = {hash(column.tobytes()) for column in windows}
+    for one, other in itertools.combinations(columns.values(), 2):
+        assert not one & other
 
 
 def test_a_picture_folder_that_is_not_there_gets_one_sentence(monkeypatch, tmp_path):
@@ -226,3 +253,37 @@ def test_photographs_of_voc_where_they_are(monkeypatch, tmp_path):
     assert data.photographs()[1] == "PASCAL VOC 2012"
     red = data.photographs("val", size=8)[0][:, 4, 4, 0]
     np.testing.assert_allclose(red, [80 / 255, 160 / 255], atol=0.02)
+
+
+def test_cells_touch_and_are_told_apart():
+    cells = data.load("cells", limit=6)
+    assert cells.images.shape == (6, 96, 96, 1) and cells.class_names == ("background", "cell")
+    for image, mask, instances in zip(cells.images, cells.masks, cells.instances, strict=True):
+        np.testing.assert_array_equal(mask == 1, instances > 0)
+        assert 15 < instances.max() < 120
+        assert image[mask == 1].mean() > image[mask == 0].mean() + 0.1
+        highest = ndimage.grey_dilation(instances, 7)  # of the cells within three pixels
+        lowest = ndimage.grey_erosion(np.where(instances > 0, instances, 255), 7)
+        assert (highest > lowest)[instances > 0].mean() > 0.2
+    assert not np.array_equal(data.load("cells", "test", limit=1).images, cells.images[:1])
+    with pytest.raises(ValueError, match=r"31×31.*32×32"):
+        data.load("cells", size=31)
+
+
+@pytest.mark.parametrize("name", ["digits", "cells", "toyvoc"])
+def test_embedded_sets_are_there_at_once(name):
+    start = time.perf_counter()
+    data.load(name)
+    assert time.perf_counter() - start < 2
+
+
+def test_take_picks_pictures_in_order(scenes):
+    some = scenes.take([5, 2])
+    np.testing.assert_array_equal(some.masks, scenes.masks[[5, 2]])
+    np.testing.assert_array_equal(some.instances, scenes.instances[[5, 2]])
+
+
+def test_without_tensorflow_datasets_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(ModuleNotFoundError, match=r"mnist comes through TensorFlow Datasets.*pip install"):
+        data.load("mnist")

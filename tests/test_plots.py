@@ -74,7 +74,7 @@ def test_outside_a_notebook_the_alt_text_is_printed(capsys):
 
 def test_voc_palette_has_the_published_colours():
     # From the VOC development kit: aeroplane, bicycle, bird, person, tv monitor, void.
-    palette = plots.voc_palette()
+    palette = data.voc_palette()
     for index, colour in {
         0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), 15: (192, 128, 128),
         20: (0, 64, 128), 255: (224, 224, 192),
