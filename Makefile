@@ -29,17 +29,20 @@ test-notebooks: $(VENV)/.tests
 
 # The unit tests where TensorFlow is not installed.
 test-backends: $(VENV)-jax/.tests
-	KERAS_BACKEND=jax $(VENV)-jax/bin/python -m pytest -q --ignore tests/test_notebooks.py -m "not browser"
+	KERAS_BACKEND=jax $(VENV)-jax/bin/python -m pytest -q --ignore tests/test_notebooks.py --ignore tests/test_jupyterlab.py
 
 # For a machine with a GPU: the lectures as they run there.
 test-gpu: $(VENV)/.tests
-	CI=1 COURSE_PROFILE=gpu $(NBVAL) $(LECTURES)
+	$(BIN)/pip install --quiet "tensorflow[and-cuda]"
+	$(BIN)/python -c "import course_utils; assert course_utils.setup().name == 'gpu', 'Keras sees no GPU'"
+	CI=1 $(NBVAL) $(LECTURES)
 
 # What authors write once and notebooks copy; see course_utils/notebooks.py.
 sync exercises: $(VENV)/.tests
 	$(BIN)/python -m course_utils.notebooks $@
 
 outputs: $(VENV)/.tests
+	$(BIN)/python -m course_utils.data  # the pictures of the data sheet
 	COURSE_PROFILE=cpu COURSE_STRICT=1 $(BIN)/python -m course_utils.notebooks outputs $(NOTEBOOKS)
 
 clean:

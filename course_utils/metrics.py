@@ -49,8 +49,8 @@ def scores(confusion):
     absent = truth + predicted == 0
 
     def ratio(numerator, denominator):
-        value = numerator / np.maximum(denominator, 1)  # 0 / 0 counts as 0 …
-        return np.where(absent, np.nan, value)          # … but an absent class has no score
+        value = numerator / np.where(denominator == 0, 1, denominator)  # 0 / 0 counts as 0 …
+        return np.where(absent, np.nan, value)                          # … but an absent class has no score
 
     total = confusion.sum()
     return Scores(
@@ -63,7 +63,7 @@ def scores(confusion):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
     """Scores per class, arrays of K, NaN for a class absent from truth and prediction alike."""
 

@@ -32,9 +32,10 @@ import importlib.util
 import os
 import sys
 
-if importlib.util.find_spec("course_utils") is None:  # this notebook stands alone, as on Colab
+if importlib.util.find_spec("course_utils") is None:  # not installed, as on Colab
     source = os.environ.get("COURSE_SOURCE", "{address}")
-    folder = source if os.path.isdir(source) else "segmentation-course"
+    around = [folder for folder in ("..", source) if os.path.isdir(f"{{folder}}/course_utils")]
+    folder = around[0] if around else "segmentation-course"
     if not os.path.isdir(folder):
         !git clone --quiet --depth 1 {{source}} {{folder}}
     sys.path.insert(0, folder)
@@ -111,12 +112,18 @@ def synced(notebook, path):
             if tag == "setup":
                 tail = cell.source.partition("import course_utils\n")[2]
                 cell.source = SETUP.format(address=address()) + tail
-        if cell.cell_type == "markdown" and "colab" in cell.metadata.get("tags", []):
-            place = address().replace("https://github.com", "https://colab.research.google.com/github")
-            link = f"{place}/blob/main/notebooks/{path.name}"  # of a worked sheet, its blank twin
-            cell.source = re.sub(r"\[Open in Colab\]\([^)]*\)", f"[Open in Colab]({link})", cell.source)
+        if cell.cell_type == "markdown":
+            cell.source = _with_address(cell.source, path)
     _copy_title_picture(notebook)
     return notebook
+
+
+def _with_address(text, path):
+    """Text whose links to Colab and to files of the course lead to where the course lives now."""
+    place = address().replace("https://github.com", "https://colab.research.google.com/github")
+    colab = f"{place}/blob/main/notebooks/{path.name}"  # of a worked sheet, its blank twin
+    text = re.sub(r"\[Open in Colab\]\([^)]*\)", f"[Open in Colab]({colab})", text)
+    return re.sub(r"\]\(https://github\.com/[^/]+/[^/]+/blob/main/", f"]({address()}/blob/main/", text)
 
 
 def _copy_title_picture(notebook):

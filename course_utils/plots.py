@@ -114,35 +114,41 @@ def gallery(images, titles=None, *, columns=8, title=None, size=1.1, limits=(0, 
     """
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(size * columns, (size + 0.2 * bool(titles)) * rows + 0.3 * bool(title)),
-        squeeze=False,
-    )
+    height = (size + 0.2 * (titles is not None)) * rows + 0.3 * bool(title)
+    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, height), squeeze=False)
     low, high = limits or (None, None)
     for axis in axes.flat:
         axis.axis("off")
     for k, (axis, image) in enumerate(zip(axes.flat, images)):  # noqa: B905, the last row may be short
         image = np.asarray(image)
-        if image.ndim == 3 and image.shape[-1] == 3:
+        if image.ndim == 3 and image.shape[-1] == 3 and image.dtype.kind == "f":
             image = np.clip(image, 0, 1)
         axis.imshow(image, vmin=low, vmax=high)
-        if titles:
+        if titles is not None:
             axis.set_title(titles[k], fontsize=9)
     figure.suptitle(title, fontsize=11)
     show(figure, alt)
 
 
-def masks(segmentation, indices=(0, 1, 2, 3), *, title=None, alt):
+def masks(segmentation, indices=range(4), *, title=None, alt):
+    """Show `masks_figure`, with an alt text."""
+    show(masks_figure(segmentation, indices, title=title), alt)
+
+
+def masks_figure(segmentation, indices=range(4), *, title=None):
     """Pictures of a `Segmentation` above their masks, in VOC colours, named and with a legend.
 
     Background is shown in white and void in light grey, so that a class never looks like either.
 
     Args:
         segmentation: a `Segmentation`.
-        indices: which pictures.
+        indices: ints, which pictures; those that the set does not have are passed over.
         title: str, the finding.
-        alt: str, the alt text.
+
+    Returns:
+        The figure, not yet shown.
     """
+    indices = [i for i in indices if i < len(segmentation)]
     figure, axes = plt.subplots(2, len(indices), figsize=(1.8 * len(indices) + 1.4, 4), squeeze=False)
     colours = class_colours(segmentation)
     for column, index in enumerate(indices):
@@ -154,7 +160,7 @@ def masks(segmentation, indices=(0, 1, 2, 3), *, title=None, alt):
         axis.spines[:].set_visible(True)
     axes[0, 0].set_ylabel("picture")
     axes[1, 0].set_ylabel("mask")
-    present = np.unique(segmentation.masks[list(indices)])
+    present = np.unique(segmentation.masks[indices])
     entries = [
         Patch(facecolor=colours[k] / 255, edgecolor="grey", label=name)
         for k, name in [*enumerate(segmentation.class_names), (segmentation.void, "void")]
@@ -162,7 +168,7 @@ def masks(segmentation, indices=(0, 1, 2, 3), *, title=None, alt):
     ]
     figure.legend(handles=entries, loc="outside right center")
     figure.suptitle(title, fontsize=11)
-    show(figure, alt)
+    return figure
 
 
 def _write_names(axis, segmentation, mask):
@@ -170,11 +176,12 @@ def _write_names(axis, segmentation, mask):
     for k, name in enumerate(segmentation.class_names):
         if k == segmentation.background:
             continue
-        pieces, count = ndimage.label(mask == k)
-        for piece in range(1, count + 1):
-            depth = ndimage.distance_transform_edt(np.pad(pieces == piece, 1))[1:-1, 1:-1]
-            if (pieces == piece).sum() < 0.005 * mask.size:  # a splinter: no room for a name
+        pieces, _ = ndimage.label(mask == k)
+        sizes = np.bincount(pieces.ravel())
+        for piece in np.flatnonzero(sizes >= 0.005 * mask.size):  # no room for a name on a splinter
+            if piece == 0:
                 continue
+            depth = ndimage.distance_transform_edt(np.pad(pieces == piece, 1))[1:-1, 1:-1]
             y, x = np.unravel_index(depth.argmax(), depth.shape)
             text = axis.text(x, y, name, color="white", fontsize=8, ha="center", va="center")
             text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="black")])

@@ -65,5 +65,7 @@ def _accelerators():
     if keras.backend.backend() == "torch":  # keras.distribution does not know torch
         import torch
 
+        if torch.backends.mps.is_available():  # what Keras would take first
+            return ["mps:0"]
         return [f"gpu:{i}" for i in range(torch.cuda.device_count())]
     return [d for d in keras.distribution.list_devices() if not d.lower().startswith("cpu")]

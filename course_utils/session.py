@@ -25,7 +25,6 @@ def setup(seed=0):
     profile = profiles.current()
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(profile.precision)
-    keras.config.disable_interactive_logging()  # no progress bar for every predict()
     importlib.import_module("course_utils.plots").set_style()
     print(
         f"Keras {keras.__version__} on {profile.backend}, {profile.device}, "

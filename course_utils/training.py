@@ -3,6 +3,7 @@
 import time
 
 import keras
+import numpy as np
 
 from course_utils import data as course_data
 from course_utils import plots
@@ -15,10 +16,11 @@ def fit(
 
     Args:
         model: a compiled `keras.Model`.
-        data: a `Segmentation`, a `keras.utils.PyDataset`, or a pair (x, y) of arrays.
-        epochs: int, passes over the data.
+        data: a `Segmentation`, a tuple of arrays (x, y) or (x, y, sample weights), or any data set
+            that Keras takes, which then brings its own batches and order.
+        epochs: int, passes over the data, at least 1.
         validation: as `data`, scored after every epoch and never trained on; None for none.
-        batch_size: int, for a `Segmentation` or a pair.
+        batch_size: int, for a `Segmentation` or arrays.
         seed: int, determines the order of the samples.
         callbacks: further Keras callbacks.
         progress: False shows nothing.
@@ -28,8 +30,10 @@ def fit(
         "val_" before them, and "seconds" since the start.
 
     Raises:
-        ValueError: the model is not compiled, or the data has another form.
+        ValueError: the model is not compiled, the data has another form, or epochs is below 1.
     """
+    if epochs < 1:
+        raise ValueError(f"epochs={epochs}; train for at least one.")
     if not model.compiled:
         raise ValueError(f"the model {model.name!r} is not compiled; call model.compile(…) first.")
     callbacks = [*callbacks, _Clock()] + ([_Progress(model.name, epochs)] if progress else [])
@@ -37,6 +41,7 @@ def fit(
         _as_batches(data, batch_size, shuffle=True, seed=seed),
         validation_data=None if validation is None else _as_batches(validation, batch_size),
         epochs=epochs,
+        shuffle=False,  # our batches have their own order, which depends on the seed alone
         callbacks=callbacks,
         verbose=0,
     )
@@ -45,16 +50,16 @@ def fit(
 
 def _as_batches(data, batch_size, **order):
     """Anything that `fit` takes, as a `PyDataset`."""
-    if isinstance(data, keras.utils.PyDataset):
-        return data
     if isinstance(data, course_data.Segmentation):
         return data.batches(batch_size, **order)
-    if isinstance(data, tuple) and len(data) == 2 and len(data[0]) == len(data[1]):
+    if isinstance(data, tuple) and len(data) in (2, 3) and len({len(array) for array in data}) == 1:
         return course_data.Batches(data, batch_size, **order)
-    raise ValueError(
-        f"cannot train on {type(data).__name__}; give a Segmentation, a PyDataset, or a pair (x, y) "
-        "of arrays of equal length."
-    )
+    if isinstance(data, (tuple, list, str, np.ndarray)):
+        raise ValueError(
+            f"cannot train on this {type(data).__name__}; give a Segmentation, a tuple (x, y) of arrays "
+            "of equal length, or a data set that Keras takes."
+        )
+    return data
 
 
 class _Clock(keras.callbacks.Callback):

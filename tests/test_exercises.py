@@ -1,7 +1,9 @@
 """The exercise machine: three outcomes, sentences that help, nothing that raises."""
 
 import re
+import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -36,12 +38,32 @@ def begun(x):
     return y
 
 
+def open_return(x):
+    return ...
+
+
+class BlankLayer:
+    def __init__(self, size):
+        self.size = size
+
+    def call(self, x):
+        ...
+
+
+def finished(x):
+    class Nothing(Exception): ...  # fmt: skip
+
+    if x is not None:
+        return 2 * x
+    return Nothing
+
+
 class Stubborn:
     def __call__(self, x):
         raise SystemError("no")
 
 
-BLANKS = [..., None, "", " ", (1, ...), [None], blank, documented, begun, lambda x: None]
+BLANKS = [..., None, "", " ", (1, ...), [None], blank, documented, begun, open_return, BlankLayer]
 
 
 @pytest.mark.parametrize("answer", BLANKS)
@@ -50,7 +72,16 @@ def test_a_blank_answer_is_not_attempted(answer, capsys):
     assert capsys.readouterr().out == "… Not attempted yet.\n"
 
 
-@pytest.mark.parametrize("answer", [lambda x: 2 * x, lambda x: (np.asarray(x, "float32") * 2).tolist()])
+RIGHT = [
+    finished,
+    lambda x: 2 * x,
+    lambda x: (np.asarray(x, "float32") * 2).tolist(),
+    lambda x: keras.ops.convert_to_tensor(2 * np.asarray(x)),
+    lambda x: keras.Variable(2 * np.asarray(x, "float32")).value,  # on torch, with a gradient
+]
+
+
+@pytest.mark.parametrize("answer", RIGHT)
 def test_a_right_answer_is_right_whatever_its_type(answer, capsys):
     assert double.check(answer).status == "right"
     assert capsys.readouterr().out == "✓ Right. Two cases.\n"
@@ -74,12 +105,35 @@ def test_a_right_answer_is_right_whatever_its_type(answer, capsys):
         (lambda: 2, "your code stopped: TypeError"),
         (7, "For x = 1, your code stopped: TypeError: 'int' object is not callable."),
         (Stubborn(), "SystemError: no."),
+        (lambda x: sys.exit(3), "your code stopped: SystemExit: 3."),
+        (lambda x: "2" if np.ndim(x) == 0 else x, "got '2', which is no number."),
+        (lambda x: 2 * x + 5j, "which is no number."),
     ],
 )
 def test_a_wrong_answer_gets_the_first_case_that_fails(answer, message, capsys):
     assert double.check(answer).status == "wrong"
     out = capsys.readouterr().out
     assert out.startswith("✗ ") and message in out and out.count("\n") == 1
+
+
+def test_of_large_arrays_the_worst_entry_is_named(capsys):
+    @question("none")
+    def ramp(answer):
+        yield Case("10 rows", lambda: answer, np.arange(50.0).reshape(10, 5))
+
+    wrong = np.arange(50.0).reshape(10, 5)
+    wrong[3, 4] = 99
+    assert ramp.check(wrong).status == "wrong"
+    assert "expected 19 at [3, 4], where the difference is largest, got 99." in capsys.readouterr().out
+
+
+def test_a_result_of_another_kind_than_a_predicate_expects_is_wrong(capsys):
+    @question("none")
+    def even(answer):
+        yield Case("the number", lambda: answer, "an even number", right=lambda n: n % 2 == 0)
+
+    assert even.check([1, 2]).status == "wrong"
+    assert "expected an even number, got" in capsys.readouterr().out
 
 
 def test_words_are_compared_as_words(capsys):
@@ -125,6 +179,7 @@ def test_a_sheet_numbers_its_questions_and_every_one_has_hints(name):
         assert q.check(...).status == "not attempted"
 
 
+@pytest.mark.skipif(not exercises.SOLUTIONS.exists(), reason="the worked sheets have been withheld")
 @pytest.mark.parametrize("name", exercises.names())
 def test_every_question_shows_its_worked_answer(name, capsys):
     for q in exercises.sheet(name):
@@ -204,6 +259,15 @@ def too_large(code):
     return models.linear_autoencoder((8, 8, 1), 1000)
 
 
+def of_fixed_size(code):
+    import keras
+
+    pictures = keras.Input((8, 8, 1))
+    x = keras.layers.Dense(128, "relu")(keras.layers.Flatten()(pictures))
+    x = keras.layers.Dense(128, "relu")(keras.layers.Dense(code)(x))
+    return keras.Model(pictures, keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64)(x)))
+
+
 LONG = "word " * 40
 
 
@@ -229,6 +293,7 @@ LONG = "word " * 40
         (5, linear, "activation between"),
         (5, around_the_code, "way around the code"),
         (5, lambda code: "a model", "a Keras model"),
+        (5, lambda code: of_fixed_size(2), "must set the size"),
         (5, too_large, "Smaller hidden layers"),
         (6, (64, 0.06, LONG), "lowest"),
         (6, (2.5, 0.03, LONG), "whole number"),

@@ -44,6 +44,7 @@ LOOK = """
 const all = (css) => [...document.querySelectorAll('.jp-Notebook ' + css)];
 const output = (type) => all(`[data-mime-type="application/vnd.jupyter.${type}"]`).map(e => e.innerText);
 const shown = (css) => all(css).filter(img => img.naturalWidth > 0).length;
+const parts = [...all('.jp-OutputArea-output'), ...all('.jp-RenderedMarkdown')];
 const pages = [document.documentElement, ...document.querySelectorAll('.jp-WindowedPanel-outer')];
 return {
     prompts: all('.jp-CodeCell .jp-InputPrompt').map(e => e.innerText.trim()),
@@ -53,7 +54,7 @@ return {
     figures: shown('.jp-OutputArea-output img'),
     title_pictures: shown('.jp-Cell:first-child .jp-MarkdownOutput img'),
     broken_formulas: all('mjx-merror').map(e => e.innerText),
-    too_wide: pages.filter(e => e.scrollWidth > e.clientWidth).map(e => e.className || e.tagName),
+    too_wide: [...pages, ...parts].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText),
 };
 """
 

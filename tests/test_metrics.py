@@ -48,6 +48,11 @@ def test_a_class_absent_from_truth_and_prediction_has_no_score():
     assert scores.mean_iou == pytest.approx(0.5 / 3)
 
 
+def test_a_matrix_of_shares_gives_the_same_scores():
+    counts = metrics.confusion_matrix(*random_ids(), 6)
+    np.testing.assert_allclose(metrics.scores(counts / counts.sum()).iou, metrics.scores(counts).iou)
+
+
 def test_nothing_counted_gives_nan_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -66,6 +66,12 @@ def test_every_row_of_the_table_has_one_size_a_profile():
             assert len(row) == len(profiles.NAMES), f"{lecture}, {name}"
 
 
+def test_a_student_still_sees_summaries(capsys):
+    setup()
+    keras.Sequential([keras.Input((1,)), keras.layers.Dense(3)]).summary()
+    assert "Total params" in capsys.readouterr().out
+
+
 def test_expect_prints_value_and_bar(capsys):
     expect("angle (degrees)", 0.25, at_most=5)
     assert capsys.readouterr().out == "✓ angle (degrees): 0.25 (bar: at most 5)\n"

@@ -1,5 +1,7 @@
 """training.fit: what it takes, what it returns, what it shows."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -32,7 +34,10 @@ def test_the_same_seed_gives_the_same_training():
     def run(seed):
         return training.fit(line_model(), (X, Y), epochs=3, batch_size=8, seed=seed, progress=False)
 
-    runs = [run(seed) for seed in (0, 0, 1)]
+    runs = []
+    for seed in (0, 0, 1):
+        random.seed(len(runs))  # the order does not depend on anybody else's generator
+        runs.append(run(seed))
     np.testing.assert_allclose(runs[0]["loss"], runs[1]["loss"], rtol=1e-6)
     assert not np.allclose(runs[0]["loss"], runs[2]["loss"], rtol=1e-6)
 
@@ -66,7 +71,30 @@ def test_a_model_that_is_not_compiled_is_refused():
         training.fit(keras.Sequential([keras.Input((1,))], name="line"), (X, Y), epochs=1)
 
 
-@pytest.mark.parametrize("wrong", [X, (X, Y[:3]), (X, Y, Y), "digits"])
+def test_sample_weights_count():
+    model = line_model()
+    weights = np.where(X[:, 0] > 0, 1.0, 0.0)  # the left half, with another line, does not count
+    training.fit(model, (X, np.where(X > 0, Y, -Y), weights), epochs=60, batch_size=8, progress=False)
+    np.testing.assert_allclose([w.ravel()[0] for w in model.get_weights()], [2, 1], atol=0.2)
+
+
+def test_any_data_set_of_keras_is_passed_on():
+    class Own(keras.utils.PyDataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return X, Y
+
+    assert training.fit(line_model(), Own(), epochs=1, progress=False)["loss"]
+
+
+def test_no_epochs_are_refused():
+    with pytest.raises(ValueError, match="epochs=0"):
+        training.fit(line_model(), (X, Y), epochs=0)
+
+
+@pytest.mark.parametrize("wrong", [X, (X, Y[:3]), (X,), "digits"])
 def test_data_of_another_form_is_refused(wrong):
     with pytest.raises(ValueError, match="cannot train on"):
         training.fit(line_model(), wrong, epochs=1, progress=False)

@@ -166,12 +166,23 @@ def _splits():
     return pictures[order[:1200]], pictures[order[1200:]]
 
 
+def _in_float32(make_autoencoder, code):
+    """The student's model, in float32 also where the profile computes in half precision."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        return make_autoencoder(code)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
 def _moving_directions(model, pictures):
     """In how many directions a small change of the input can move the output (at most 16 counted)."""
     step = 0.01
     base = np.repeat(pictures, 64, axis=0)
     moved = base + step * np.tile(np.eye(64).reshape(64, 8, 8, 1), (len(pictures), 1, 1, 1))
-    slopes = (model.predict(moved) - model.predict(base)).reshape(len(pictures), 64, 64) / step
+    change = model.predict(moved, verbose=0) - model.predict(base, verbose=0)
+    slopes = change.reshape(len(pictures), 64, 64) / step
     strengths = np.linalg.svd(slopes, compute_uv=False)
     return int((strengths > 0.05 * strengths[:, :1]).sum(axis=1).max())
 
@@ -187,17 +198,20 @@ def _moving_directions(model, pictures):
 def q5(make_autoencoder):
     train, held_out = _splits()
     keras.utils.set_random_seed(0)
-    model = make_autoencoder(2)
+    built = []
     yield Case(
-        "code = 2", lambda: model, "a Keras model", right=lambda answer: isinstance(answer, keras.Model)
+        "code = 2", lambda: built.append(_in_float32(make_autoencoder, 2)) or built[0],
+        "a Keras model", right=lambda answer: isinstance(answer, keras.Model),
     )
+    model = built[0]
     yield Case(
         "code = 2, the number of parameters", model.count_params, "at most 20,000",
         "Smaller hidden layers will do.", right=lambda count: count <= 20_000,
     )
     yield Case(
         "code = 2, the shape of the output for 5 pictures",
-        lambda: model.predict(held_out[:5]).shape, (5, 8, 8, 1), "A picture goes in, a picture comes out.",
+        lambda: model.predict(held_out[:5], verbose=0).shape, (5, 8, 8, 1),
+        "A picture goes in, a picture comes out.",
     )
     yield Case(
         "code = 2, in how many directions the output can move around a digit",
@@ -211,13 +225,13 @@ def q5(make_autoencoder):
     bar = np.mean((pca.inverse_transform(pca.transform(flat_held)) - flat_held) ** 2)
     yield Case(
         f"code = 2, the error on held-out digits after 40 epochs (PCA: {bar:.4f})",
-        lambda: np.mean((model.predict(held_out) - held_out) ** 2), f"at most {0.9 * bar:.4f}",
+        lambda: np.mean((model.predict(held_out, verbose=0) - held_out) ** 2), f"at most {0.9 * bar:.4f}",
         "Does the decoder have an activation between its layers?", right=lambda e: e <= 0.9 * bar,
     )
     yield Case(
-        "code = 7, the shape of the output for 1 picture",
-        lambda: make_autoencoder(7).predict(held_out[:1]).shape, (1, 8, 8, 1),
-        "The argument `code` must set the size of the code.",
+        "code = 7, in how many directions the output can move around a digit",
+        lambda: _moving_directions(_in_float32(make_autoencoder, 7), held_out[:4]), "more than 2",
+        "The argument `code` must set the size of the code.", right=lambda n: n > 2,
     )
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType, FunctionType
 
+import keras
 import numpy as np
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
@@ -106,7 +107,7 @@ class Question:
                     return Outcome("wrong", problem)
         except NotAttempted:
             return Outcome("not attempted", "Not attempted yet.")
-        except Exception as error:  # the cases themselves met something that they cannot use
+        except (Exception, SystemExit) as error:  # the cases themselves met what they cannot use
             return Outcome("wrong", f"Your answer could not be checked: {_explain(error)}")
         return Outcome("right", self.done)
 
@@ -164,17 +165,22 @@ def _problem(case):
     """What is wrong with one case, in a sentence, or None."""
     try:
         got = case.got()
+        if keras.ops.is_tensor(got):
+            got = keras.ops.convert_to_numpy(got)
     except NotAttempted:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _sentences(f"For {case.given}, your code stopped: {_explain(error)}", case.remark)
     if isinstance(got, EllipsisType):
         raise NotAttempted
     if got is None:
         return f"For {case.given}, your code returned None. Is there a `return` at its end?"
     if case.right is not None:
-        if case.right(got):
-            return None
+        try:
+            if case.right(got):
+                return None
+        except Exception:  # an answer of another kind than the question asks for
+            pass
         return _sentences(f"For {case.given}, expected {case.expected}, got {_show(got)}.", case.remark)
     return _difference(case, got)
 
@@ -185,17 +191,31 @@ def _difference(case, got):
         equal, got = got == case.expected, repr(got)
         return None if equal else f"For {case.given}, expected {case.expected!r}, got {got}."
     try:
-        value = np.asarray(got, dtype=float)
+        value = np.asarray(got)
+        if value.dtype.kind not in "biuf":
+            raise ValueError
     except (TypeError, ValueError):
         return f"For {case.given}, expected {_show(case.expected)}, got {got!r}, which is no number."
+    value = value.astype(float)
     expected = np.asarray(case.expected, dtype=float)
     if value.shape != expected.shape:
         text = f"For {case.given}, expected shape {expected.shape}, got shape {value.shape}."
         return _sentences(text, case.remark)
     if np.allclose(value, expected, rtol=case.tolerance, atol=case.tolerance, equal_nan=True):
         return None
+    if value.size > 24:
+        return _sentences(f"For {case.given}, {_worst_entry(value, expected)}", case.remark)
     text = f"For {case.given}, expected {_show(expected)}, got {_show(value)}."
     return _sentences(text, case.remark)
+
+
+def _worst_entry(value, expected):
+    """Where two large arrays differ most, in words."""
+    difference = np.nan_to_num(abs(value - expected), nan=np.inf)
+    place = np.unravel_index(difference.argmax(), value.shape)
+    index = ", ".join(str(int(i)) for i in place)
+    where = f"at [{index}], where the difference is largest,"
+    return f"expected {expected[place]:.4g} {where} got {value[place]:.4g}."
 
 
 def _sentences(text, remark):
@@ -226,27 +246,36 @@ def _explain(error):
 
 
 def _is_blank(answer):
-    """`...`, None, an empty str, or a function whose body holds a bare `...` or nothing."""
+    """`...`, None, an empty str; a function that does nothing or is left open; a class with such a method."""
     if answer is None or isinstance(answer, EllipsisType):
         return True
     if isinstance(answer, str):
         return not answer.strip()
     if isinstance(answer, (tuple, list)):
         return any(_is_blank(part) for part in answer)
-    if not isinstance(answer, FunctionType):
-        return False
+    if inspect.isclass(answer):
+        return any(_is_blank(part) for part in vars(answer).values() if isinstance(part, FunctionType))
+    return isinstance(answer, FunctionType) and (_does_nothing(answer) or _is_left_open(answer))
 
-    steps = [step for step in dis.get_instructions(answer) if step.opname not in ("RESUME", "NOP")]
-    if {step.opname for step in steps} <= {"LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}:
-        return all(step.argval is None for step in steps)  # does nothing but return None
+
+def _does_nothing(function):
+    steps = [step for step in dis.get_instructions(function) if step.opname not in ("RESUME", "NOP")]
+    returns_a_constant = {step.opname for step in steps} <= {"LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
+    return returns_a_constant and all(step.argval in (None, ...) for step in steps)
+
+
+def _is_left_open(function):
+    """Whether the body has a line `...` that no `return` stands before."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError, TypeError):  # typed into a console, or part of an expression
         return False
-    return any(
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and node.value.value is ...
-        for node in ast.walk(tree)
-    )
+    for statement in getattr(tree.body[0], "body", []):
+        if isinstance(statement, ast.Return):
+            return False
+        if isinstance(statement, ast.Expr) and getattr(statement.value, "value", None) is ...:
+            return True
+    return False
 
 
 # --- worked answers -------------------------------------------------------------------------------
