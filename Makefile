@@ -8,7 +8,7 @@ NBVAL := $(BIN)/python -m pytest -q --nbval-lax -p no:cacheprovider
 LECTURES = $(filter-out %_exercises.ipynb, $(wildcard notebooks/*.ipynb))
 WORKED = $(wildcard solutions/*.ipynb)
 
-.PHONY: lab test test-quick test-units test-notebooks test-backends test-gpu lint sync exercises outputs clean
+.PHONY: lab test test-quick test-units test-notebooks test-backends test-gpu lint sync exercises outputs bench clean
 
 lab: $(VENV)/.student
 	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb
@@ -44,6 +44,9 @@ sync exercises: $(VENV)/.tests
 outputs: $(VENV)/.tests
 	$(BIN)/python -m course_utils.data  # the pictures of the data sheet
 	COURSE_PROFILE=cpu COURSE_STRICT=1 $(BIN)/python -m course_utils.notebooks outputs $(NOTEBOOKS)
+
+bench: $(VENV)/.tests
+	$(BIN)/python tests/benchmarks/pipeline.py
 
 clean:
 	rm -rf .venv* *.egg-info build .pytest_cache .ruff_cache

@@ -173,9 +173,9 @@ def masks_figure(segmentation, indices=range(4), *, title=None):
 
 def _write_names(axis, segmentation, mask):
     """Each object's class at its thickest point, so that no colour has to be told from another."""
-    for k, name in enumerate(segmentation.class_names):
-        if k == segmentation.background:
-            continue
+    foreground = [k for k in range(segmentation.num_classes) if k != segmentation.background]
+    for k in foreground if len(foreground) > 1 else []:  # one colour need not be told from another
+        name = segmentation.class_names[k]
         pieces, _ = ndimage.label(mask == k)
         sizes = np.bincount(pieces.ravel())
         for piece in np.flatnonzero(sizes >= 0.005 * mask.size):  # no room for a name on a splinter
