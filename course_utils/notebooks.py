@@ -34,8 +34,7 @@ import sys
 
 if importlib.util.find_spec("course_utils") is None:  # not installed, as on Colab
     source = os.environ.get("COURSE_SOURCE", "{address}")
-    around = [folder for folder in ("..", source) if os.path.isdir(f"{{folder}}/course_utils")]
-    folder = around[0] if around else "segmentation-course"
+    folder = next((f for f in ("..", source) if os.path.isdir(f"{{f}}/course_utils")), "segmentation-course")
     if not os.path.isdir(folder):
         !git clone --quiet --depth 1 {{source}} {{folder}}
     sys.path.insert(0, folder)

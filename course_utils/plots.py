@@ -195,7 +195,7 @@ def class_colours(segmentation):
         palette = np.roll(palette, -1, axis=0)
     if background is not None:
         palette[background] = 255
-    palette[segmentation.void] = 224
+    palette[segmentation.void] = 192
     return palette
 
 
