@@ -79,6 +79,7 @@ def lab_environment(folder):
         "COURSE_PROFILE": "smoke",
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
     }
@@ -131,7 +132,7 @@ def lab(tmp_path_factory):
     try:
         wait_for_answer(f"http://127.0.0.1:{port}/api", server, log)
         # The folder that JupyterLab takes for its root depends on how `make lab` starts it.
-        root = json.loads(next((folder / "data" / "runtime").glob("jpserver-*.json")).read_text())["root_dir"]
+        root = json.loads(next((folder / "runtime").glob("jpserver-*.json")).read_text())["root_dir"]
         # reset: without what the test before had open
         address = f"http://127.0.0.1:{port}/lab/tree/{{}}?reset&token={token}"
         yield course / "notebooks", lambda path: address.format(path.relative_to(root).as_posix())
@@ -185,9 +186,11 @@ def run_all(browser, url, count):
 
     def ended(_):
         page = browser.execute_script(LOOK)
-        return page if page["prompts"] == prompts or page["red"] else None
+        return page["prompts"] == prompts or page["red"]
 
-    return wait.until(ended, "not every cell was run")
+    wait.until(ended, "not every cell was run")
+    time.sleep(1)  # the last figure is drawn a moment after its cell has ended
+    return browser.execute_script(LOOK)
 
 
 def complaints(browser):
@@ -207,9 +210,10 @@ def opened(lab, browser, tmp_path, name):
     path = folder / f"{name}.ipynb"
     notebook = notebooks.read(path)
     count = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
-    page = run_all(browser, url(path), count)
-    browser.save_screenshot(tmp_path / f"{name}.png")
-    return notebook, page
+    try:
+        return notebook, run_all(browser, url(path), count)
+    finally:
+        browser.save_screenshot(tmp_path / f"{name}.png")
 
 
 # --- the tests ------------------------------------------------------------------------------------
