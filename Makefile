@@ -11,7 +11,7 @@ WORKED = $(wildcard solutions/*.ipynb)
 .PHONY: lab test test-quick test-units test-notebooks test-backends test-gpu lint sync exercises outputs bench clean
 
 lab: $(VENV)/.student
-	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB) notebooks/00_start_here.ipynb
 
 test: lint test-units test-backends test-notebooks
 

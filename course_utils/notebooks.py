@@ -161,7 +161,8 @@ def blank_sheet(worked):
 
 def _blank(match):
     before = match.string[: match.start()].rstrip()
-    return "" if before.endswith("= ...") else f"{match['indent']}...\n"
+    left_open = re.search(r"= \.\.\.(\s*#.*)?$", before)
+    return "" if left_open else f"{match['indent']}...\n"
 
 
 def exercises():

@@ -225,8 +225,8 @@ def test_blanking_keeps_indentation_and_open_names():
     source = "def f(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION\n\n\nq1.check(f)"
     worked = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     assert notebooks.blank_sheet(worked).cells[0].source == "def f(x):\n    ...\n\n\nq1.check(f)"
-    worked.cells[0].source = "x = ...\n### BEGIN SOLUTION\nx = 3\n### END SOLUTION\n\nq1.check(x)"
-    assert notebooks.blank_sheet(worked).cells[0].source == "x = ...\n\nq1.check(x)"
+    worked.cells[0].source = "x = ...  # a number\n### BEGIN SOLUTION\nx = 3\n### END SOLUTION\n\nq1.check(x)"
+    assert notebooks.blank_sheet(worked).cells[0].source == "x = ...  # a number\n\nq1.check(x)"
 
 
 @pytest.mark.skipif(not WORKED, reason="the worked sheets have been withheld")

@@ -74,7 +74,7 @@ def test_a_model_that_is_not_compiled_is_refused():
 def test_sample_weights_count():
     model = line_model()
     weights = np.where(X[:, 0] > 0, 1.0, 0.0)  # the left half, with another line, does not count
-    training.fit(model, (X, np.where(X > 0, Y, -Y), weights), epochs=60, batch_size=8, progress=False)
+    training.fit(model, (X, np.where(X > 0, Y, -Y), weights), epochs=200, batch_size=8, progress=False)
     np.testing.assert_allclose([w.ravel()[0] for w in model.get_weights()], [2, 1], atol=0.2)
 
 

@@ -64,15 +64,43 @@ def from_files(pairs, class_names, *, size=None, void=255, colours=None, backgro
         FileNotFoundError, ValueError: a sentence that names the file.
     """
     read_mask = partial(folder.read_mask, class_names=class_names, size=size, void=void, colours=colours)
-    shape = size or _common_size(pairs, read_mask)
-    images = LazyArray(partial(_read_unit, size=size), [p for p, _ in pairs], (*shape, 3), np.float32)
-    masks = LazyArray(read_mask, [m for _, m in pairs], shape, np.uint8)
+    shape = size or folder.read_picture(pairs[0][0]).shape[:2]
+    checked = _checked(pairs, partial(folder.read_picture, size=size), read_mask, shape)
+    read_instances = partial(_read_instances, size=size, void=void)
     if instances is not None:
-        instances = LazyArray(partial(_read_instances, size=size, void=void), instances, shape, np.uint8)
-    if 4 * np.prod(images.shape, dtype=float) <= EAGER_BYTES:
-        images, masks = np.asarray(images), np.asarray(masks)
+        instances = LazyArray(read_instances, instances, shape, np.uint8)
+    if 4 * len(pairs) * np.prod(shape, dtype=float) * 3 <= EAGER_BYTES:
+        images, masks = (np.stack(part) for part in zip(*checked, strict=True))
+        images = images.astype(np.float32) / 255
         instances = None if instances is None else np.asarray(instances)
+    else:
+        if size is None:  # name a size that differs now, not in the middle of a training
+            for _ in checked:
+                pass
+        images = LazyArray(partial(_read_unit, size=size), [p for p, _ in pairs], (*shape, 3), np.float32)
+        masks = LazyArray(read_mask, [m for _, m in pairs], shape, np.uint8)
     return Segmentation(images, masks, tuple(class_names), background, instances, void)
+
+
+def _checked(pairs, read_picture, read_mask, shape):
+    """Pictures and masks one after the other, all of this shape."""
+    for picture_path, mask_path in pairs:
+        picture, mask = read_picture(picture_path), read_mask(mask_path)
+        if mask.shape != picture.shape[:2]:
+            raise ValueError(
+                f"{mask_path}: {_size(mask)}, but its picture {picture_path} is {_size(picture)}. "
+                "Resize one, or pass size=(H, W)."
+            )
+        if mask.shape != shape:
+            raise ValueError(
+                f"{picture_path}: {_size(picture)}, but {pairs[0][0]} is {shape[1]}×{shape[0]}. "
+                "Pass size=(H, W) to bring all to one size."
+            )
+        yield picture, mask
+
+
+def _size(picture):
+    return f"{picture.shape[1]}×{picture.shape[0]}"
 
 
 def _read_unit(path, size=None):
@@ -82,25 +110,6 @@ def _read_unit(path, size=None):
 def _read_instances(path, size=None, void=255):
     ids = folder.read_mask(path, range(256), size=size, void=void)
     return np.where(ids == void, 0, ids).astype(np.uint8)
-
-
-def _common_size(pairs, read_mask):
-    """The one (H, W) of all pictures and masks."""
-    first = None
-    for picture, mask in pairs:
-        shape, mask_shape = folder.read_picture(picture).shape[:2], read_mask(mask).shape
-        if mask_shape != shape:
-            raise ValueError(
-                f"{mask}: {mask_shape[1]}×{mask_shape[0]}, but its picture {picture} is "
-                f"{shape[1]}×{shape[0]}. Resize one, or pass size=(H, W)."
-            )
-        first = first or (shape, picture)
-        if shape != first[0]:
-            raise ValueError(
-                f"{picture}: {shape[1]}×{shape[0]}, but {first[1]} is {first[0][1]}×{first[0][0]}. "
-                "Pass size=(H, W) to bring all to one size."
-            )
-    return first[0]
 
 
 def load_folder(

@@ -80,8 +80,9 @@ def q2(pca):
             f"{name}: the plane that the directions span, as the matrix V Vᵀ",
             lambda x=pictures, k=k: _projector(pca(x.copy(), k)[1]),
             _projector(true.components_.T),
-            "Did you centre the pictures before the decomposition, and keep the k largest? Are the "
-            "directions the first rows of Vt, turned into columns (not its first columns)?",
+            "Did you centre the pictures before the decomposition, and keep the k largest (eigh sorts "
+            "upwards)? Are the directions the first rows of Vt, turned into columns (not its first "
+            "columns)?",
             tolerance=1e-3,
         )
         yield Case(
@@ -273,7 +274,7 @@ def q6(answer):
     )
     yield Case(
         "`error`, the error on validation at best_k", lambda: error, errors[int(best_k) - 1],
-        "Take the mean over all pixels of all validation digits.", tolerance=2e-4,
+        "Take the mean over all pixels of all validation digits. (Is this the test error?)", tolerance=2e-4,
     )
     yield Case(
         "the report", lambda: report, "three sentences or more, 30 words at least",
