@@ -7,8 +7,11 @@ BIN := $(VENV)/bin
 NBVAL := $(BIN)/python -m pytest -q --nbval-lax -p no:cacheprovider
 LECTURES = $(filter-out %_exercises.ipynb, $(wildcard notebooks/*.ipynb))
 WORKED = $(wildcard solutions/*.ipynb)
+NOT_HERE = --ignore tests/test_notebooks.py --ignore tests/test_jupyterlab.py  # they need jupyterlab
+PACKAGE_jax ?= jax
+PACKAGE_torch ?= torch
 
-.PHONY: lab test test-quick test-units test-notebooks test-backends test-gpu lint sync exercises outputs bench clean
+.PHONY: lab test test-quick test-units test-notebooks test-backends test-jax test-torch test-gpu lint sync exercises outputs bench clean
 
 lab: $(VENV)/.student
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB) notebooks/00_start_here.ipynb
@@ -27,9 +30,11 @@ test-units: $(VENV)/.tests
 test-notebooks: $(VENV)/.tests
 	CI=1 COURSE_PROFILE=cpu $(NBVAL) $(LECTURES) $(WORKED)
 
-# The unit tests where TensorFlow is not installed.
-test-backends: $(VENV)-jax/.tests
-	KERAS_BACKEND=jax $(VENV)-jax/bin/python -m pytest -q --ignore tests/test_notebooks.py --ignore tests/test_jupyterlab.py
+# The unit tests on the other back-ends, each where neither TensorFlow nor the other is installed.
+test-backends: test-jax test-torch
+
+test-jax test-torch: test-%: $(VENV)-%/.tests
+	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -q $(NOT_HERE)
 
 # For a machine with a GPU: the lectures as they run there.
 test-gpu: $(VENV)/.tests
@@ -62,9 +67,10 @@ $(VENV)/.tests: $(VENV)/.student tests/requirements.txt
 	$(BIN)/pip install --quiet -r tests/requirements.txt
 	touch $@
 
-$(VENV)-jax/.tests: pyproject.toml tests/requirements.txt
+$(VENV)-jax/.tests $(VENV)-torch/.tests: $(VENV)-%/.tests: pyproject.toml tests/requirements.txt
 	$(if $(PYTHON),,$(error The course needs Python 3.11, 3.12 or 3.13, and found none; install one, or name it: make PYTHON=/path/to/python3.12))
-	$(PYTHON) -m venv $(VENV)-jax
-	$(VENV)-jax/bin/pip install --quiet --upgrade pip
-	$(VENV)-jax/bin/pip install --quiet jax ipython -r tests/requirements.txt -e .
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/pip install --quiet --upgrade pip
+	$(VENV)-$*/bin/pip install --quiet $(PACKAGE_$*) ipython
+	$(VENV)-$*/bin/pip install --quiet -r tests/requirements.txt -e .
 	touch $@

@@ -100,6 +100,11 @@ def test_every_make_target_of_the_readme_exists():
         assert re.search(rf"^[a-z -]*\b{target}\b[a-z -]*:", makefile, re.M), target
 
 
+def test_ci_runs_the_test_command_of_the_readme():
+    assert "`make test`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"^exec make test\b", (ROOT / ".ci" / "run").read_text(), re.M)
+
+
 def test_links_of_the_readme_resolve():
     for file in ("README.md", "data/README.md"):
         path = ROOT / file
