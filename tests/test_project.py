@@ -1,5 +1,6 @@
 """The project as a whole: installation, import, start-up, the files around the code."""
 
+import ast
 import os
 import re
 import subprocess
@@ -63,8 +64,18 @@ def test_requirements_have_lower_bounds_and_no_upper_ones():
 def test_what_course_utils_imports_is_required():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     required = {re.split(r"[>=]", line)[0] for line in project["dependencies"]}
+    imported = set()
+    for path in (ROOT / "course_utils").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.partition(".")[0])
+    names = {"PIL": "pillow", "sklearn": "scikit-learn"}
+    optional = {"IPython", "nbclient", "nbformat", "tensorflow", "tensorflow_datasets", "torch"}
+    foreign = imported - set(sys.stdlib_module_names) - optional - {"course_utils"}
+    assert {names.get(name, name) for name in foreign} == required
     student = (ROOT / "requirements.txt").read_text()
-    assert required >= {"keras", "matplotlib", "numpy", "scikit-learn"}
     students = "keras tensorflow tensorflow-datasets matplotlib scikit-learn jupyterlab nbval"
     for name in students.split():
         assert re.search(rf"^{name}>=", student, re.M), name
