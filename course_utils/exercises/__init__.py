@@ -293,9 +293,13 @@ def worked_answer(sheet_name, question_name):
             "The worked solutions are not part of this copy of the course. Try the hints once more, "
             "or ask your instructor."
         )
+    answers = []  # of the cells since the check of the question before
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "code" and f"{question_name}.check(" in source:
-            answer = source.partition(f"\n{question_name}.check(")[0]
-            return MARKED.sub(lambda m: m["answer"], answer).strip()
+        code, check, _ = "".join(cell["source"]).partition(f"\n{question_name}.check(")
+        if MARKED.search(code):
+            answers.append(MARKED.sub(lambda m: m["answer"], code).strip())
+        if check:
+            return "\n\n\n".join(answers)
+        if re.search(r"^q\d+\.check\(", code, re.M):
+            answers = []
     return f"{path}: no worked answer to {question_name}; please report this."
