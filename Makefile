@@ -19,7 +19,7 @@ lab: $(VENV)/.student
 test: lint test-units test-backends test-notebooks
 
 test-quick: lint test-units  # under five minutes: no notebook is run in the cpu profile
-	COURSE_PROFILE=smoke $(NBVAL) $(LECTURES) $(WORKED)
+	COURSE_PROFILE=smoke COURSE_RETRAIN=1 $(NBVAL) $(LECTURES) $(WORKED)
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
@@ -48,10 +48,10 @@ sync exercises: $(VENV)/.tests
 
 outputs: $(VENV)/.tests
 	$(BIN)/python -m course_utils.data  # the pictures of the data sheet
-	COURSE_PROFILE=cpu COURSE_STRICT=1 $(BIN)/python -m course_utils.notebooks outputs $(NOTEBOOKS)
+	COURSE_PROFILE=cpu COURSE_STRICT=1 COURSE_RETRAIN=1 $(BIN)/python -m course_utils.notebooks outputs $(NOTEBOOKS)
 
 bench: $(VENV)/.tests
-	$(BIN)/python tests/benchmarks/pipeline.py
+	for benchmark in tests/benchmarks/*.py; do $(BIN)/python $$benchmark; done
 
 clean:
 	rm -rf .venv* *.egg-info build .pytest_cache .ruff_cache

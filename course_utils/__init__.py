@@ -41,7 +41,10 @@ from course_utils.session import expect, setup  # noqa: E402
 
 __all__ = ["Profile", "expect", "setup"]
 
-_MODULES = ("data", "exercises", "metrics", "models", "notebooks", "plots", "toyvoc", "training")
+_MODULES = (
+    "cache", "crf", "data", "exercises", "layers", "losses", "matching", "metrics", "models", "notebooks",
+    "plots", "receptive_field", "toyvoc", "training",
+)  # fmt: skip
 
 
 def __getattr__(name):

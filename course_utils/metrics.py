@@ -1,11 +1,17 @@
-"""Scores of a segmentation, all of them read off one confusion matrix."""
+"""Scores of a segmentation: all that a confusion matrix tells, and how far apart two outlines are."""
 
 from dataclasses import dataclass
 
+import keras
 import numpy as np
+from keras import ops
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+from course_utils.data.augmentation import VOID
 
 
-def confusion_matrix(y_true, y_pred, num_classes, void=255):
+def confusion_matrix(y_true, y_pred, num_classes, void=VOID):
     """Count pixels by true and predicted class.
 
     Args:
@@ -103,3 +109,155 @@ class Scores:
 def _mean(values):
     values = values[~np.isnan(values)]
     return float(values.mean()) if values.size else float("nan")
+
+
+# --- the same, batch by batch, for compile --------------------------------------------------------
+
+
+class _ConfusionMetric(keras.metrics.Metric):
+    """The confusion matrix of all batches so far."""
+
+    # Counts are exact: a float32 holds whole numbers up to 2^24, so each count is kept in two.
+    BASE = 2**20
+
+    def __init__(self, num_classes, ignore_class=VOID, name=None, dtype="float32"):
+        super().__init__(name=name, dtype=dtype)
+        self.num_classes, self.ignore_class = num_classes, ignore_class
+        shape = (num_classes**2 + 1,)  # … and one for pixels that have no place in the matrix
+        self.high = self.add_variable(shape, "zeros", dtype="float32", name="high")
+        self.low = self.add_variable(shape, "zeros", dtype="float32", name="low")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        k = self.num_classes
+        if y_pred.shape[-1] != k:
+            raise ValueError(f"{self.name} has num_classes={k}, but y_pred has {y_pred.shape[-1]} channels.")
+        truth = ops.cast(y_true, "int32")
+        prediction = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        cell = ops.where((truth >= 0) & (truth < k), truth * k + prediction, k * k)
+        counted = ops.ones_like(truth)
+        if self.ignore_class is not None:
+            counted = ops.cast(truth != self.ignore_class, "int32")
+        if sample_weight is not None:
+            weight = ops.cast(sample_weight != 0, "int32")
+            counted = counted * (weight[:, None, None] if len(weight.shape) == 1 else weight)
+        counts = ops.segment_sum(ops.ravel(counted), ops.ravel(cell), num_segments=k * k + 1)
+        low = self.low + ops.cast(counts % self.BASE, "float32")
+        carry = ops.floor(low / self.BASE)
+        self.low.assign(low - carry * self.BASE)
+        self.high.assign(self.high + carry + ops.cast(counts // self.BASE, "float32"))
+
+    def _mean(self, score):
+        """Mean over the classes that occur of score(hits, truth, predicted), arrays of K."""
+        k = self.num_classes
+        counts = ops.convert_to_tensor(self.high) * self.BASE + self.low
+        matrix = ops.reshape(counts[: k * k], (k, k))
+        truth, predicted = ops.sum(matrix, axis=1), ops.sum(matrix, axis=0)
+        occurs = truth + predicted > 0
+        values = ops.where(occurs, score(ops.diagonal(matrix), truth, predicted), 0.0)
+        mean = ops.sum(values) / ops.sum(ops.cast(occurs, "float32"))       # 0 / 0 is NaN, as it should be
+        return ops.where(counts[k * k] > 0, float("nan"), mean)
+
+    def get_config(self):
+        config = {"num_classes": self.num_classes, "ignore_class": self.ignore_class}
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
+class MeanIoU(_ConfusionMetric):
+    """Mean IoU over the classes that occur in truth or prediction, of all batches so far.
+
+    `update_state` takes y_true, int (B, H, W), and y_pred, logits or probabilities (B, H, W, K), and
+    optional weights, of which a zero leaves a pixel (B, H, W) or a picture (B,) out. The result is NaN
+    where y_true held an id out of range (a graph cannot raise), or nothing was counted.
+
+    Args:
+        num_classes: int, K.
+        ignore_class: id in y_true that is never counted, or None.
+
+    Raises:
+        ValueError: y_pred has not K channels.
+    """
+
+    def __init__(self, num_classes, ignore_class=VOID, name="mean_iou", dtype="float32"):
+        super().__init__(num_classes, ignore_class, name, dtype)
+
+    def result(self):
+        return self._mean(lambda hits, truth, predicted: hits / (truth + predicted - hits))
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
+class MeanF1(_ConfusionMetric):
+    """Mean F1 over the classes that occur in truth or prediction; else as `MeanIoU`."""
+
+    def __init__(self, num_classes, ignore_class=VOID, name="mean_f1", dtype="float32"):
+        super().__init__(num_classes, ignore_class, name, dtype)
+
+    def result(self):
+        return self._mean(lambda hits, truth, predicted: 2 * hits / (truth + predicted))
+
+
+# --- outlines -------------------------------------------------------------------------------------
+
+
+def hausdorff(a, b, percentile=100.0):
+    """Hausdorff distance of two regions' outlines, in pixels.
+
+    From every outline pixel of one region the distance to the nearest outline pixel of the other; of
+    these the percentile; and of the two directions the larger. 100 is the Hausdorff distance, which one
+    stray pixel decides; 95 is the usual remedy (Huttenlocher, Klanderman & Rucklidge 1993).
+
+    Args:
+        a, b: bool (H, W), or any other rank; True inside the region.
+        percentile: float, 0 to 100.
+
+    Returns:
+        float: infinite where one of the regions is empty, NaN where both are.
+
+    Raises:
+        ValueError: shapes differ, or there is no such percentile.
+    """
+    if not 0 <= percentile <= 100:
+        raise ValueError(f"percentile={percentile}; choose one from 0 to 100.")
+    distances = _outline_distances(a, b)
+    if not all(d.size for d in distances):
+        return float("inf") if any(d.size for d in distances) else float("nan")
+    return float(max(np.percentile(d, percentile) for d in distances))
+
+
+def boundary_f1(a, b, tolerance=1):
+    """F1 score of two regions' outlines (Csurka, Larlus & Perronnin 2013).
+
+    Precision and recall are the shares of outline pixels of one region within `tolerance` pixels of
+    the other's outline.
+
+    Args:
+        a, b: bool (H, W), or any other rank; True inside the region.
+        tolerance: float, in pixels.
+
+    Returns:
+        float: 0 where one of the regions is empty, NaN where both are.
+
+    Raises:
+        ValueError: shapes differ.
+    """
+    distances = _outline_distances(a, b)
+    if not all(d.size for d in distances):
+        return 0.0 if any(d.size for d in distances) else float("nan")
+    one, other = (float((d <= tolerance).mean()) for d in distances)
+    return 2 * one * other / (one + other) if one + other else 0.0
+
+
+def _outline_distances(a, b):
+    """For a's outline pixels the distance to b's outline, and for b's that to a's.
+
+    An outline pixel is one of the region with a neighbour (sharing a side) outside; outside the picture
+    counts as outside. Where one outline is empty, the other's distances are infinite.
+    """
+    a, b = np.asarray(a, bool), np.asarray(b, bool)
+    if a.shape != b.shape:
+        raise ValueError(f"the regions have shapes {a.shape} and {b.shape}; make them equal.")
+    outlines = [np.argwhere(region & ~ndimage.binary_erosion(region)) for region in (a, b)]
+    return [
+        KDTree(other).query(own)[0] if len(own) else np.empty(0)
+        for own, other in (outlines, outlines[::-1])
+    ]

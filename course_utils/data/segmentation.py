@@ -152,36 +152,39 @@ class Batches(keras.utils.PyDataset):
         super().__init__(workers=1 if isinstance(arrays[0], np.ndarray) else 4)
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}; a batch holds at least one picture.")
-        self._arrays = arrays
-        self._batch_size, self._augment, self._shuffle = batch_size, augment, shuffle
-        self._seed, self._epoch = seed, -1
-        self.on_epoch_end()
+        self.arrays = arrays
+        self.batch_size, self.augment, self.shuffle, self.seed = batch_size, augment, shuffle, seed
+        self.start_epoch(0)
 
     def __len__(self):
-        return -(-len(self._arrays[0]) // self._batch_size)
+        return -(-len(self.arrays[0]) // self.batch_size)
 
     def __getitem__(self, index):
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
-        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        x, y, *rest = (array[chosen] for array in self._arrays)
-        if self._augment is not None:
+        chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        x, y, *rest = (array[chosen] for array in self.arrays)
+        if self.augment is not None:
             pairs = [self._augmented(*pair) for pair in zip(chosen, x, y, strict=True)]
             x, y = (np.stack([pair[key] for pair in pairs]) for key in ("image", "mask"))
         return x, y, *rest
 
     def _augmented(self, number, image, mask):
-        if isinstance(self._augment, augment):
+        if isinstance(self.augment, augment):
             # One generator a picture and epoch: the result does not depend on threads or order.
-            rng = np.random.default_rng([self._seed, self._epoch, number])
-            return self._augment(image, mask, rng)
-        return self._augment(image=image, mask=mask)
+            rng = np.random.default_rng([self.seed, self._epoch, number])
+            return self.augment(image, mask, rng)
+        return self.augment(image=image, mask=mask)
 
     def on_epoch_end(self):
-        self._epoch += 1
-        self._order = np.arange(len(self._arrays[0]))
-        if self._shuffle:
-            np.random.default_rng([self._seed, self._epoch]).shuffle(self._order)
+        self.start_epoch(self._epoch + 1)
+
+    def start_epoch(self, epoch):
+        """Take the order and the augmentation of this epoch, counted from 0."""
+        self._epoch = epoch
+        self._order = np.arange(len(self.arrays[0]))
+        if self.shuffle:
+            np.random.default_rng([self.seed, epoch]).shuffle(self._order)
 
 
 class LazyArray:
@@ -195,8 +198,8 @@ class LazyArray:
     """
 
     def __init__(self, read, sources, shape, dtype):
-        self._read, self._sources = read, list(sources)
-        self.shape, self.dtype = (len(self._sources), *shape), np.dtype(dtype)
+        self._read, self.sources = read, list(sources)
+        self.shape, self.dtype = (len(self.sources), *shape), np.dtype(dtype)
 
     @property
     def ndim(self):
@@ -208,8 +211,8 @@ class LazyArray:
     def __getitem__(self, key):
         chosen = np.arange(len(self))[key]
         if np.ndim(chosen) == 0:
-            return self._read(self._sources[chosen])
-        rows = [self._read(self._sources[i]) for i in chosen]
+            return self._read(self.sources[chosen])
+        rows = [self._read(self.sources[i]) for i in chosen]
         return np.stack(rows) if rows else np.empty((0, *self.shape[1:]), self.dtype)
 
     def __array__(self, dtype=None, copy=None):
@@ -217,4 +220,4 @@ class LazyArray:
 
     def take(self, indices, axis=0):
         """The rows with these indices, still unread."""
-        return LazyArray(self._read, [self._sources[i] for i in indices], self.shape[1:], self.dtype)
+        return LazyArray(self._read, [self.sources[i] for i in indices], self.shape[1:], self.dtype)

@@ -1,0 +1,1 @@
+"""Layers that Keras does not have, each registered, each of them survives save and load."""

@@ -1,0 +1,80 @@
+"""ResNet (He, Zhang, Ren & Sun 2016, table 1), and its plain twin without shortcuts."""
+
+import keras
+from keras import layers
+
+from course_utils.models.blocks import conv, max_pool
+
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+
+
+def resnet(input_shape=(224, 224, 3), num_classes=1000, *, depth=50, filters=64, shortcuts=True):
+    """ResNet-18, 34, 50, 101 or 152.
+
+    Args:
+        input_shape: (H, W, C).
+        num_classes: int, K.
+        depth: int, layers with weights.
+        filters: int, filters of the first stage.
+        shortcuts: False gives the paper's plain network.
+
+    Returns:
+        Model from pictures (B, H, W, C) in [0, 1] to logits (B, K).
+
+    Raises:
+        ValueError: there is no such depth.
+    """
+    inputs = keras.Input(input_shape)
+    x = resnet_features(inputs, depth=depth, filters=filters, shortcuts=shortcuts)[-1]
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(num_classes, name="logits")(x)
+    return keras.Model(inputs, x, name=f"{'resnet' if shortcuts else 'plain'}{depth}")
+
+
+def resnet_features(
+    x, *, depth=50, filters=64, output_stride=32, multi_grid=(1, 1, 1), shortcuts=True
+):  # fmt: skip
+    """The outputs of conv1 and of the four stages, a list of five tensors, strides 2, 4, 8, 16, 32.
+
+    Args:
+        x: pictures (B, H, W, C).
+        depth, filters, shortcuts: as for `resnet`.
+        output_stride: 8, 16 or 32, where the strides stop; later stages are dilated instead, so
+            that their filters see as much as before (Chen et al. 2017, section 3.1).
+        multi_grid: dilation of the last stage's blocks in multiples of the stage's own.
+    """
+    if depth not in BLOCKS:
+        raise ValueError(f"resnet has depth {', '.join(map(str, BLOCKS))}, not {depth}.")
+    if output_stride not in (8, 16, 32):
+        raise ValueError(f"output_stride={output_stride}; ResNet can stop at 8, 16 or 32.")
+    x = conv(x, filters, 7, strides=2, name="conv1")                  # H/2, W/2
+    features = [x]
+    x = max_pool(x, 3, name="pool1")                                  # H/4, W/4
+    for stage, count in enumerate(BLOCKS[depth]):
+        stride = 1 if stage == 0 or 2 ** (stage + 2) > output_stride else 2
+        dilation = max(1, 2 ** (stage + 2) // output_stride)
+        grid = multi_grid if stage == 3 else (1,)
+        for block in range(count):
+            x = residual_block(
+                x, filters * 2**stage, stride if block == 0 else 1, dilation * grid[block % len(grid)],
+                bottleneck=depth >= 50, shortcut=shortcuts, name=f"conv{stage + 2}_{block + 1}",
+            )  # fmt: skip
+        features.append(x)
+    return features
+
+
+def residual_block(x, filters, strides, dilation_rate, *, bottleneck, shortcut=True, name):
+    """Figure 5 of the paper: two 3×3 convolutions, or 1×1, 3×3, 1×1; and the shortcut around them."""
+    inputs = x
+    if bottleneck:
+        x = conv(x, filters, 1, strides, name=f"{name}_a")            # H/strides, W/strides
+        x = conv(x, filters, 3, dilation_rate=dilation_rate, name=f"{name}_b")
+        x = conv(x, 4 * filters, 1, activation=None, name=f"{name}_c")
+    else:
+        x = conv(x, filters, 3, strides, dilation_rate, name=f"{name}_a")
+        x = conv(x, filters, 3, dilation_rate=dilation_rate, activation=None, name=f"{name}_b")
+    if shortcut:
+        if strides > 1 or inputs.shape[-1] != x.shape[-1]:            # a projection, where sizes change
+            inputs = conv(inputs, x.shape[-1], 1, strides, activation=None, name=f"{name}_shortcut")
+        x = layers.Add(name=f"{name}_add")([x, inputs])
+    return layers.Activation("relu", name=f"{name}_out")(x)
