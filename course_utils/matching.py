@@ -29,7 +29,7 @@ def hungarian(cost, valid=None):
         ValueError: cost is not (B, N, M), or has no column, or more columns than rows.
     """
     shape = tuple(cost.shape)
-    if len(shape) != 3 or not 0 < shape[2] <= shape[1]:
+    if len(shape) != 3 or None in shape[1:] or not 0 < shape[2] <= shape[1]:
         raise ValueError(f"hungarian takes costs (B, N, M) with N ≥ M ≥ 1, not {shape}.")
     cost = _comparable(ops.stop_gradient(cost), valid)
     price = ops.zeros_like(cost[:, :, 0])                                     # B, N

@@ -20,7 +20,7 @@ def compiled():
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(hungarian, autograph=False, reduce_retracing=True)
+        return tf.function(hungarian, autograph=False)
     if keras.backend.backend() == "jax":
         import jax
 

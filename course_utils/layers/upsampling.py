@@ -14,11 +14,24 @@ class ResizeLike(layers.Layer):
 
     def call(self, inputs):
         x, like = inputs
-        return ops.cast(ops.image.resize(x, ops.shape(like)[1:3], "bilinear"), x.dtype)
+        if None not in like.shape[1:3]:
+            return ops.cast(ops.image.resize(x, like.shape[1:3], "bilinear"), x.dtype)
+        rows, columns = (  # a graph of unknown size, which Keras's own resizing does not take
+            ops.cast(bilinear_matrix(ops.shape(x)[axis], ops.shape(like)[axis]), x.dtype) for axis in (1, 2)
+        )
+        return ops.einsum("jw,biwc->bijc", columns, ops.einsum("ih,bhwc->biwc", rows, x))
 
     def compute_output_shape(self, input_shapes):
         x, like = input_shapes
         return (x[0], *like[1:3], x[3])
+
+
+def bilinear_matrix(old, new):
+    """The matrix that takes `old` numbers in a row to `new` ones by linear interpolation: (new, old)."""
+    place = (ops.arange(new, dtype="float32") + 0.5) * ops.cast(old / new, "float32") - 0.5
+    place = ops.clip(place, 0, ops.cast(old - 1, "float32"))
+    distance = ops.abs(place[:, None] - ops.arange(old, dtype="float32"))
+    return ops.maximum(1 - distance, 0)
 
 
 @keras.saving.register_keras_serializable(package="course_utils")

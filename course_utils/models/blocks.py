@@ -2,9 +2,7 @@
 
 from keras import layers
 
-# The papers' code: epsilon 1e-5, and statistics that follow in tens of steps. Keras's own momentum, 0.99,
-# needs hundreds, more than a short training has.
-BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
+from course_utils.layers.normalization import BATCH_NORM
 
 
 def conv(
@@ -22,6 +20,8 @@ def conv(
     if strides > 1 and kernel_size > 1:
         x = layers.ZeroPadding2D(dilation_rate * (kernel_size - 1) // 2)(x)
         padding = "valid"
+    elif strides > 1:  # the same pixels, picked first: TensorFlow 2.21 crashes on some CPUs in that gradient
+        x, strides = layers.MaxPooling2D(1, strides)(x), 1
     x = layers.Conv2D(
         filters, kernel_size, strides, padding, dilation_rate=dilation_rate, use_bias=use_bias,
         kernel_initializer="he_normal", name=name,

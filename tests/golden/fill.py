@@ -11,16 +11,17 @@ def random(shape, seed):
     return np.random.RandomState(seed).standard_normal(shape).astype("float32")
 
 
-def fill(model, seed=0):
+def fill(model, seed=0, gain=1.0):
     """Give every weight of a model a value that depends on its place, name and shape alone.
 
-    Sizes are such that signals keep their scale through any depth.
+    Signals keep their scale through layers without activation; `gain`, the square root of 2, makes up
+    for ReLU, which takes half of their power away.
     """
     for i, variable in enumerate(model.weights):
         shape, kind = tuple(variable.shape), variable.name
         noise = random(shape, 1000 * seed + i)
         if "kernel" in kind:
-            noise /= np.sqrt(np.prod(shape[:-1]))
+            noise *= gain / np.sqrt(np.prod(shape[:-1]))
         elif kind == "gamma":
             noise = 1 + 0.1 * noise
         elif kind == "moving_variance":

@@ -1,0 +1,46 @@
+"""Normalization that Keras does not have."""
+
+import keras
+from keras import layers, ops
+
+# The papers' code: epsilon 1e-5, and statistics that follow in tens of steps. Keras's own momentum, 0.99,
+# needs hundreds, more than a short training has.
+BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
+
+
+@keras.saving.register_keras_serializable(package="course_utils")
+class LocalResponseNormalization(layers.Layer):
+    """Divides by the activity of neighbouring channels (Krizhevsky, Sutskever & Hinton 2012, section 3.3).
+
+    b[c] = a[c] / (k + alpha · Σ a[j]²)^beta, the sum over the `n` channels around c at the same place,
+    fewer at the ends. This is the paper's alpha; Caffe and torch divide theirs by n, so that
+    `torch.nn.LocalResponseNorm(5, alpha=5e-4, k=2)` is this layer's default.
+
+    Args:
+        n: int, odd, channels in the sum.
+        k, alpha, beta: float, as in the formula.
+
+    Raises:
+        ValueError: n is even or below 1.
+    """
+
+    def __init__(self, n=5, k=2.0, alpha=1e-4, beta=0.75, **kwargs):
+        super().__init__(**kwargs)
+        if n < 1 or n % 2 == 0:
+            raise ValueError(f"n={n} channels have no channel in their middle; n={max(1, n + 1)} would fit.")
+        self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
+        self.window = (1, 1)                   # one pixel: neighbours in channels only
+
+    def call(self, x):
+        a = ops.cast(x, "float32")             # squares overflow in half precision
+        channels, margin = x.shape[-1], self.n // 2
+        squares = ops.pad(ops.square(a), [[0, 0]] * (len(x.shape) - 1) + [[margin, margin]])
+        total = sum(squares[..., i : i + channels] for i in range(self.n))
+        return ops.cast(a / (self.k + self.alpha * total) ** self.beta, x.dtype)
+
+    def compute_output_shape(self, shape):
+        return shape
+
+    def get_config(self):
+        sizes = {"n": self.n, "k": self.k, "alpha": self.alpha, "beta": self.beta}
+        return {**super().get_config(), **sizes}
