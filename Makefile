@@ -8,6 +8,7 @@ NBVAL := $(BIN)/python -m pytest -q --nbval-lax -p no:cacheprovider
 LECTURES = $(filter-out %_exercises.ipynb, $(wildcard notebooks/*.ipynb))
 WORKED = $(wildcard solutions/*.ipynb)
 NOT_HERE = --ignore tests/test_notebooks.py --ignore tests/test_jupyterlab.py  # they need jupyterlab
+PARALLEL ?= -n auto
 PACKAGE_jax ?= jax
 PACKAGE_torch ?= torch
 
@@ -25,7 +26,7 @@ lint: $(VENV)/.tests
 	$(BIN)/ruff check .
 
 test-units: $(VENV)/.tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(PARALLEL)
 
 test-notebooks: $(VENV)/.tests
 	CI=1 COURSE_PROFILE=cpu $(NBVAL) $(LECTURES) $(WORKED)
@@ -34,7 +35,7 @@ test-notebooks: $(VENV)/.tests
 test-backends: test-jax test-torch
 
 test-jax test-torch: test-%: $(VENV)-%/.tests
-	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -q $(NOT_HERE)
+	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -q $(PARALLEL) $(NOT_HERE)
 
 # For a machine with a GPU: the lectures as they run there.
 test-gpu: $(VENV)/.tests

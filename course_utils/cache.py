@@ -182,7 +182,8 @@ def _described(value):
         raise NotCacheable(f"a {type(value).__name__} does not tell what is in it")
     if not (value.augment is None or isinstance(value.augment, augment)):
         raise NotCacheable("somebody else's augmentation")
-    return [value.batch_size, value.shuffle, value.seed, repr(value.augment), _digest(value.arrays)]
+    arrays = keras.tree.flatten(value.arrays)
+    return [value.batch_size, value.shuffle, value.seed, repr(value.augment), _digest(arrays)]
 
 
 def _digest(arrays):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
+from course_utils.layers.upsampling import bilinear_matrix
 from course_utils.matching import hungarian
 
 ALPHA, GAMMA = 0.25, 2.0    # of the focal loss (Lin et al. 2017, section 4)
@@ -183,22 +184,10 @@ def shrink(masks, like):
 
 
 def enlarge(x, like):
-    """Bilinear resizing of (B, T, h, w) to the height and width of (…, H, W), centres of pixels aligned.
-
-    Written as products with matrices, one for each axis, because `ops.image.resize` needs to know the
-    size when the graph is made.
-    """
-    height, width = ops.shape(x)[2:]
-    rows, columns = (_blend(a, b) for a, b in zip((height, width), ops.shape(like)[2:], strict=True))
+    """Bilinear resizing of (B, T, h, w) to the height and width of (…, H, W), which may be unknown."""
+    sizes = zip(ops.shape(x)[2:], ops.shape(like)[2:], strict=True)
+    rows, columns = (bilinear_matrix(old, new) for old, new in sizes)
     return ops.matmul(ops.matmul(rows, x), ops.transpose(columns))
-
-
-def _blend(old, new):
-    """What each of `new` places on an axis takes from each of `old` ones: float32 (new, old)."""
-    sources, places = (ops.cast(ops.arange(length), "float32") for length in (old, new))
-    old, new = (ops.cast(length, "float32") for length in (old, new))
-    places = ops.clip((places + 0.5) * old / new - 0.5, 0.0, old - 1)
-    return ops.maximum(1 - ops.abs(places[:, None] - sources), 0.0)
 
 
 # --- the costs ------------------------------------------------------------------------------------

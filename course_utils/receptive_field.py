@@ -148,14 +148,19 @@ def effective_receptive_field(model, image):
         height, width = ops.shape(output)[1:3]
         return ops.sum(output[:, height // 2, width // 2])
 
-    strength = np.abs(_gradient(middle, images)).sum(-1).mean(0)
+    strength = np.abs(gradient(middle, images)).sum(-1).mean(0)
     if not strength.max() > 0:
         raise ValueError(f"the middle output of {model.name} does not change with this picture.")
     return (strength / strength.max()).astype("float32")
 
 
-def _gradient(function, x):
-    """The gradient of a number by x (an array), on the back-end in use."""
+def gradient(function, x):
+    """How a number changes with an array, on any back-end: an array like x.
+
+    Args:
+        function: from a tensor to a tensor with one number.
+        x: float array.
+    """
     x = ops.convert_to_tensor(x)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

@@ -25,8 +25,9 @@ def fit(
 
     Args:
         model: a compiled `keras.Model`.
-        data: a `Segmentation`, its `batches(…)`, a tuple of arrays (x, y) or (x, y, sample weights), or
-            any data set that Keras takes, which then brings its own batches and order.
+        data: a `Segmentation`, its `batches(…)`, a tuple of arrays (x, y) or (x, y, sample weights), where
+            x or y may be a tuple or dict of arrays, or any data set that Keras takes, which then
+            brings its own batches and order.
         epochs: int, passes over the data, at least 1.
         validation: as `data`, scored after every epoch and never trained on; None for none.
         batch_size: int, for a `Segmentation` or arrays.
@@ -98,7 +99,8 @@ def _as_batches(data, batch_size, **order):
         return data
     if isinstance(data, course_data.Segmentation):
         return data.batches(batch_size, **order)
-    if isinstance(data, tuple) and len(data) in (2, 3) and len({len(array) for array in data}) == 1:
+    lengths = {len(array) for array in keras.tree.flatten(data)} if isinstance(data, tuple) else ()
+    if len(lengths) == 1 and len(data) in (2, 3):
         return course_data.Batches(data, batch_size, **order)
     if isinstance(data, (tuple, list, str, np.ndarray)):
         raise ValueError(

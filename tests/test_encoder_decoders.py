@@ -16,7 +16,7 @@ from course_utils.models.fcn import Bilinear, fcn
 from course_utils.models.segnet import segnet
 from course_utils.models.unet import unet
 from course_utils.models.vgg16 import vgg16
-from course_utils.receptive_field import receptive_field
+from course_utils.receptive_field import gradient, receptive_field
 
 # A plane with different numbers and, in the last window, a tie.
 PLANE = np.array([[1, 2, 0, -1], [4, 3, -5, -2], [-1, -2, 6, 0], [-4, -3, 0, 6]], "float32")
@@ -29,25 +29,6 @@ def trainable(model):
 def images(*planes):
     """Planes (H, W) as one batch (B, H, W, 1)."""
     return np.stack(planes)[..., None]
-
-
-def gradient(function, x):
-    """Of a scalar function of x, on any back-end."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        x = tf.convert_to_tensor(x)
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function(x)
-        return tape.gradient(y, x).numpy()
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return np.asarray(jax.grad(function)(x))
-    x = ops.convert_to_tensor(x).requires_grad_()
-    function(x).backward()
-    return ops.convert_to_numpy(x.grad)
 
 
 def saved_and_loaded(model, folder):

@@ -413,7 +413,8 @@ def test_any_height_and_width():
 
 
 def test_options():
-    model = tiny(num_classes=7, queries=9, decoder_layers=4, dim=32, num_heads=4, feed_forward=24, dropout=0.3)
+    sizes = {"queries": 9, "decoder_layers": 4, "dim": 32, "num_heads": 4, "feed_forward": 24, "dropout": 0.3}
+    model = tiny(num_classes=7, **sizes)
     shapes = {name: x.shape for name, x in model.output.items()}
     assert shapes["logits"] == (None, 16, 16, 7) and shapes["mask_logits"] == (None, 9, 8, 8)
     assert shapes["auxiliary_class_logits"] == (None, 3, 9, 8)

@@ -25,6 +25,20 @@ X = np.linspace(-1, 1, 32, dtype="float32")[:, None]
 Y = 2 * X + 1
 
 
+@pytest.fixture
+def trained(monkeypatch):
+    """Epochs that were really trained, counted."""
+    epochs = []
+    end = training._Training.on_epoch_end
+
+    def on_epoch_end(self, epoch, logs):
+        epochs.append(epoch)
+        end(self, epoch, logs)
+
+    monkeypatch.setattr(training._Training, "on_epoch_end", on_epoch_end)
+    return epochs
+
+
 def test_fit_learns_a_line_and_returns_its_history():
     model = line_model()
     history = training.fit(model, (X, Y), epochs=30, validation=(X, Y), batch_size=8, progress=False)
@@ -81,6 +95,24 @@ def test_sample_weights_count():
     weights = np.where(X[:, 0] > 0, 1.0, 0.0)  # the left half, with another line, does not count
     training.fit(model, (X, np.where(X > 0, Y, -Y), weights), epochs=200, batch_size=8, progress=False)
     np.testing.assert_allclose([w.ravel()[0] for w in model.get_weights()], [2, 1], atol=0.2)
+
+
+def test_several_inputs_are_a_tuple(trained):
+    def two_inputs():
+        keras.utils.set_random_seed(0)
+        a, b = keras.Input((1,)), keras.Input((1,))
+        model = keras.Model((a, b), keras.layers.Dense(1)(keras.layers.Concatenate()([a, b])))
+        model.compile("sgd", "mse")
+        return model
+
+    history = training.fit(two_inputs(), ((X, 2 * X), Y), epochs=2, batch_size=8, progress=False)
+    assert history["loss"][1] < history["loss"][0]
+    training.fit(two_inputs(), ((X, 2 * X), Y), epochs=2, batch_size=8, progress=False)
+    assert trained == [0, 1]
+    training.fit(two_inputs(), ((X, 3 * X), Y), epochs=2, batch_size=8, progress=False)
+    assert trained == [0, 1, 0, 1]
+    with pytest.raises(ValueError, match="cannot train on this tuple"):
+        training.fit(two_inputs(), ((X, X[1:]), Y), epochs=1)
 
 
 def test_any_data_set_of_keras_is_passed_on():
@@ -160,20 +192,6 @@ def fit(model, train=TRAIN, **options):
 
 def kept():
     return sorted(cache.folder().glob("*"))
-
-
-@pytest.fixture
-def trained(monkeypatch):
-    """Epochs that were really trained, counted."""
-    epochs = []
-    end = training._Training.on_epoch_end
-
-    def on_epoch_end(self, epoch, logs):
-        epochs.append(epoch)
-        end(self, epoch, logs)
-
-    monkeypatch.setattr(training._Training, "on_epoch_end", on_epoch_end)
-    return epochs
 
 
 def test_the_same_training_again_is_taken_from_the_cache(trained):

@@ -144,26 +144,28 @@ class Segmentation:
 class Batches(keras.utils.PyDataset):
     """Batches of arrays of equal length: (x, y), or (x, y, sample weights).
 
-    The other arguments are those of `Segmentation.batches`; `augment` changes x and y.
+    For a network with several inputs or outputs x or y is a tuple or dict of arrays. The other
+    arguments are those of `Segmentation.batches`; `augment` changes x and y, one array each.
     """
 
     def __init__(self, arrays, batch_size, *, augment=None, shuffle=False, seed=0):
         # Reading files is worth a few threads; slicing an array is not.
-        super().__init__(workers=1 if isinstance(arrays[0], np.ndarray) else 4)
+        first = keras.tree.flatten(arrays)[0]
+        super().__init__(workers=1 if isinstance(first, np.ndarray) else 4)
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}; a batch holds at least one picture.")
-        self.arrays = arrays
+        self.arrays, self._count = arrays, len(first)
         self.batch_size, self.augment, self.shuffle, self.seed = batch_size, augment, shuffle, seed
         self.start_epoch(0)
 
     def __len__(self):
-        return -(-len(self.arrays[0]) // self.batch_size)
+        return -(-self._count // self.batch_size)
 
     def __getitem__(self, index):
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        x, y, *rest = (array[chosen] for array in self.arrays)
+        x, y, *rest = keras.tree.map_structure(lambda array: array[chosen], self.arrays)
         if self.augment is not None:
             pairs = [self._augmented(*pair) for pair in zip(chosen, x, y, strict=True)]
             x, y = (np.stack([pair[key] for pair in pairs]) for key in ("image", "mask"))
@@ -182,7 +184,7 @@ class Batches(keras.utils.PyDataset):
     def start_epoch(self, epoch):
         """Take the order and the augmentation of this epoch, counted from 0."""
         self._epoch = epoch
-        self._order = np.arange(len(self.arrays[0]))
+        self._order = np.arange(self._count)
         if self.shuffle:
             np.random.default_rng([self.seed, epoch]).shuffle(self._order)
 

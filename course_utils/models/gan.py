@@ -29,7 +29,9 @@ def gan(input_shape=(28, 28, 1), num_classes=10, *, code=100, units=256):
         picture_generator(input_shape, num_classes, code, units),
         picture_discriminator(input_shape, num_classes, units),
     )
-    return ConditionalGAN(*players, name="gan")
+    model = ConditionalGAN(*players, name="gan")
+    model.build((None,))
+    return model
 
 
 def picture_generator(input_shape, num_classes, code, units):

@@ -24,8 +24,8 @@ def variational_autoencoder(input_shape=(28, 28, 1), *, code=20, num_classes=Non
     Returns:
         Model from pictures in [0, 1] to pictures of the same shape in (0, 1); outside training they are
         decoded from the mean code. Its layers are models too: "encoder", to `[mean, log_variance]`,
-        each (B, k), and "decoder", from codes (B, k). Given num_classes, all three take a list, with
-        the labels, int (B,), as its second part.
+        each (B, k), and "decoder", from codes (B, k). Given num_classes, all three take a pair,
+        with the labels, int (B,), as its second part: `fit((pictures, labels), pictures)`.
     """
     encoder = gaussian_encoder(input_shape, code, num_classes, units)
     decoder = picture_decoder(input_shape, code, num_classes, units)

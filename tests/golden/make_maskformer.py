@@ -49,7 +49,7 @@ def reference():
     return transformers.MaskFormerForInstanceSegmentation(config).eval()
 
 
-def names():
+def resnet_names():
     """Pairs of a layer's name here and in transformers, normalization following its convolution."""
     yield "conv1", f"{RESNET}embedder.embedder.convolution"
     yield "conv1_norm", f"{RESNET}embedder.embedder.normalization"
@@ -62,6 +62,10 @@ def names():
             for part, path in parts.items():
                 yield f"{ours}_{part}", f"{theirs}.{path}.convolution"
                 yield f"{ours}_{part}_norm", f"{theirs}.{path}.normalization"
+
+
+def other_names():
+    """The same for all that is not ResNet."""
     blocks = {"pixel_decoder4": "stem"}
     for i in range(3):
         blocks |= {f"lateral{3 - i}": f"layers.{i}.proj", f"pixel_decoder{3 - i}": f"layers.{i}.block"}
@@ -87,7 +91,7 @@ def names():
 def port(model, twin):
     """Copy all weights of our model into transformers', whose state must then be complete."""
     state = {key: value for key, value in twin.state_dict().items() if key.startswith("criterion")}
-    for ours, theirs in names():
+    for ours, theirs in (*resnet_names(), *other_names()):
         weights = model.get_layer(ours).get_weights()
         if "attention" in ours and len(weights) == 8:
             size = SMALL["dim"]

@@ -6,6 +6,7 @@ import numpy as np
 from fill import random
 
 from course_utils import models
+from course_utils.models.resnet import resnet_features
 
 SHAPE = (48, 48, 1)
 
@@ -16,6 +17,11 @@ def segmenter(build, shape=SHAPE, **sizes):
 
 def classifier(build, shape, **sizes):
     return build, {"input_shape": shape, "num_classes": 10, **sizes}
+
+
+def small_encoder(x):
+    """Feature maps at strides 2, 4 and 8."""
+    return resnet_features(x, depth=18, filters=8)[:3]
 
 
 def generator(**sizes):
@@ -52,7 +58,10 @@ SEGMENTERS = {
     "segformer": segmenter(
         models.segformer, (64, 64, 1), dims=(16, 32, 64, 64), depths=(1, 1, 1, 1), heads=(1, 2, 4, 8)
     ),
-    "maskformer": segmenter(models.maskformer, (64, 64, 1), queries=12, decoder_layers=2, dim=32, filters=8),
+    "maskformer": segmenter(
+        models.maskformer, encoder=small_encoder, queries=12, decoder_layers=2, dim=32, num_heads=4,
+        feed_forward=64, dropout=0.0,
+    ),
 }
 AUTOENCODERS = {
     "linear_autoencoder": (models.linear_autoencoder, {"input_shape": (8, 8, 1), "code": 4}),
@@ -75,6 +84,36 @@ AUTOENCODERS = {
         {"input_shape": (8, 8, 1), "code": 2, "units": 16, "num_classes": 10},
     ),
     "gan": (generator, {"input_shape": (8, 8, 1), "num_classes": 10, "code": 4, "units": 16}),
+}  # fmt: skip
+
+
+# What learns four scenes by heart: sizes, data set, side of the pictures, learning rate. A network whose
+# last features have stride 8 needs pictures so large that outlines fit its grid.
+BY_HEART = {
+    "fcn": (SEGMENTERS["fcn8s"], "digits", 64, 1e-2),
+    "unet": (SEGMENTERS["unet"], "digits", 48, 1e-2),
+    "segnet": (SEGMENTERS["segnet"], "digits", 48, 1e-2),
+    "deconvnet": (SEGMENTERS["deconvnet"], "digits", 48, 1e-2),
+    "deeplab_v1": (
+        segmenter(models.deeplab_v1, filters=8, fc_filters=64, rate=4, dropout=0.0, batch_norm=True),
+        "toyvoc", 192, 3e-3,
+    ),
+    "deeplab_v2": (
+        segmenter(models.deeplab_v2, encoder="resnet18", filters=8, rates=(1, 2)), "toyvoc", 192, 5e-3,
+    ),
+    "deeplab_v3": (
+        segmenter(models.deeplab_v3, depth=18, output_stride=8, dropout=0.0, **ATROUS),
+        "toyvoc", 192, 5e-3,
+    ),
+    "deeplab_v3plus": (
+        segmenter(models.deeplab_v3plus, encoder="resnet18", dropout=0.0, **ATROUS), "toyvoc", 128, 5e-3,
+    ),
+    "fast_scnn": (
+        segmenter(models.fast_scnn, filters=32, expansion=3, dropout=0.0), "toyvoc", 192, 1e-2,
+    ),
+    "attention_autoencoder": (SEGMENTERS["attention_autoencoder"], "digits", 48, 5e-3),
+    "segformer": (SEGMENTERS["segformer"], "toyvoc", 128, 3e-3),
+    "maskformer": (SEGMENTERS["maskformer"], "digits", 48, 1e-3),
 }  # fmt: skip
 
 
