@@ -121,8 +121,11 @@ def small(name, **changes):
 
 
 def outputs(model, x):
-    """A model's output as an array, of MaskFormer the logits, without compiling anything."""
-    y = model([ops.convert_to_tensor(part) for part in x] if isinstance(x, list) else x, training=False)
+    """A model's output as an array, of MaskFormer the logits."""
+    if keras.backend.backend() == "jax":  # which compiles the whole sooner than each operation by itself
+        y = model.predict_on_batch(x)
+    else:
+        y = model([ops.convert_to_tensor(part) for part in x] if isinstance(x, list) else x, training=False)
     return ops.convert_to_numpy(y["logits"] if isinstance(y, dict) else y)
 
 
@@ -146,7 +149,7 @@ def compiled(name, model):
     if name == "maskformer":
         loss = losses.MaskSet(11)
     eager = keras.backend.backend() == "tensorflow"  # where compiling takes longer than a few steps
-    model.compile(keras.optimizers.Adam(1e-3), loss=loss, run_eagerly=eager, jit_compile=False)
+    model.compile(keras.optimizers.Adam(1e-3), loss=loss, run_eagerly=eager)
     return model
 
 
@@ -193,7 +196,7 @@ def test_pictures_come_back_in_their_size(name):
 
 
 @every_network
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_float16", marks=once)])
 def test_a_training_step_lowers_the_loss(name, precision):
     keras.config.set_dtype_policy(precision)
     try:
@@ -201,10 +204,13 @@ def test_a_training_step_lowers_the_loss(name, precision):
     finally:
         keras.config.set_dtype_policy("float32")
     x, y = pictures(model), targets(name, model)
-    values = [float(np.ravel(model.train_on_batch(x, y))[0]) for _ in range(4)]
+    # Half precision skips steps until it has found a scale for the gradients, and dropout makes noise.
+    values = [float(np.ravel(model.train_on_batch(x, y))[0])]
+    while len(values) < 15 and min(values) == values[0]:
+        values.append(float(np.ravel(model.train_on_batch(x, y))[0]))
     assert np.isfinite(values).all()
     assert all(np.isfinite(w).all() for w in model.get_weights())
-    assert min(values[1:]) < values[0]
+    assert min(values) < values[0]
 
 
 @once
