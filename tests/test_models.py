@@ -225,7 +225,7 @@ def test_segmenters_learn_four_scenes_by_heart(name):
     if name == "maskformer":
         loss, clipnorm = losses.MaskSet(classes), 1.0  # a new matching may make for a large step
     model.compile(keras.optimizers.Adam(rate, clipnorm=clipnorm), loss)
-    for steps in range(25, 201, 25):
+    for steps in range(25, 301, 25):
         model.fit(scenes.batches(4), epochs=25, verbose=0)
         prediction = outputs(model, scenes.images).argmax(-1)
         score = metrics.scores(metrics.confusion_matrix(scenes.masks, prediction, classes)).mean_iou

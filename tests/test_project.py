@@ -72,7 +72,7 @@ def test_what_course_utils_imports_is_required():
             elif isinstance(node, ast.ImportFrom):
                 imported.add(node.module.partition(".")[0])
     names = {"PIL": "pillow", "sklearn": "scikit-learn"}
-    optional = {"IPython", "nbclient", "nbformat", "tensorflow", "tensorflow_datasets", "torch"}
+    optional = {"IPython", "jax", "nbclient", "nbformat", "tensorflow", "tensorflow_datasets", "torch"}
     foreign = imported - set(sys.stdlib_module_names) - optional - {"course_utils"}
     assert {names.get(name, name) for name in foreign} == required
     student = (ROOT / "requirements.txt").read_text()
