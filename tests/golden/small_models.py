@@ -32,7 +32,7 @@ def generator(**sizes):
 CLASSIFIERS = {
     "lenet5": classifier(models.lenet5, (32, 32, 1)),
     "alexnet": classifier(models.alexnet, (67, 67, 3), filters=24, dense=128),
-    "vgg16": classifier(models.vgg16, (32, 32, 3), filters=4, dense=16, batch_norm=True),
+    "vgg16": classifier(models.vgg16, (64, 64, 3), filters=4, dense=128, batch_norm=True),
     "googlenet": classifier(models.googlenet, (64, 64, 3), filters=16),
     "resnet18": classifier(partial(models.resnet, depth=18), (32, 32, 3), filters=4),
     "resnet50": classifier(partial(models.resnet, depth=50), (64, 64, 3), filters=4),
