@@ -19,6 +19,7 @@ from course_utils.receptive_field import receptive_field
 ROOT = Path(__file__).parents[1]
 GOLDEN = np.load(ROOT / "tests" / "golden" / "models.npz")
 EVERY = {**CLASSIFIERS, **SEGMENTERS, **AUTOENCODERS}
+pytestmark = pytest.mark.slow
 every_network = pytest.mark.parametrize("name", EVERY)
 
 
