@@ -69,7 +69,7 @@ def file_for(model, callbacks=(), **ingredients):
         **{name: _described(value) for name, value in ingredients.items()},
     }
     text = json.dumps(everything, sort_keys=True, default=str)
-    name = re.sub(r"\W+", "_", model.name)
+    name = re.sub(r"\W+", "_", re.sub(r"_\d+$", "", model.name))
     return folder() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}.npz"
 
 

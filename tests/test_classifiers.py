@@ -13,7 +13,7 @@ from course_utils.models.lenet5 import lenet5
 RNG = np.random.default_rng(0)
 SMALL = {
     lenet5: ((20, 24, 1), {"filters": (2, 3), "dense": (5, 4)}),
-    alexnet: ((67, 75, 3), {"filters": 3, "dense": 4}),
+    alexnet: ((67, 75, 3), {"filters": 12, "dense": 32}),
     googlenet: ((32, 48, 3), {"filters": 4}),
 }
 
