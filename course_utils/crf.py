@@ -1,6 +1,5 @@
 """The fully connected conditional random field (Krähenbühl & Koltun 2011), as DeepLab v1 used it."""
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -41,7 +40,7 @@ def dense_crf(
     q = ops.softmax(unary)
     for _ in range(iterations):  # a label gains what its neighbours, weighted by affinity, give it
         q = ops.softmax(unary + sum(kernel(q) for kernel in kernels))
-    return keras.ops.convert_to_numpy(q).reshape(height, width, k)
+    return ops.convert_to_numpy(q).reshape(height, width, k)
 
 
 def _kernel(features, weight):

@@ -10,7 +10,7 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import patheffects
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from scipy import ndimage
 
 from course_utils.data import voc_palette
@@ -126,6 +126,43 @@ def gallery(images, titles=None, *, columns=8, title=None, size=1.1, limits=(0, 
         axis.imshow(image, vmin=low, vmax=high)
         if titles is not None:
             axis.set_title(titles[k], fontsize=9)
+    figure.suptitle(title, fontsize=11)
+    show(figure, alt)
+
+
+def grids(arrays, titles, *, marked=(), decimals=2, title=None, size=0.42, alt):
+    """Small matrices with their numbers written in, side by side: what a computation by hand looks like.
+
+    Args:
+        arrays: list of (h, w) numbers.
+        titles: list of str, one above each matrix.
+        marked: list of one (rows, columns) pair of slices for each matrix, framed; None for no frame.
+        decimals: int, digits behind the point at most.
+        title: str above all, the finding.
+        size: float, inches a number.
+        alt: str, the alt text.
+    """
+    shapes = [np.shape(array) for array in arrays]
+    width = size * sum(max(w, 3) + 1 for _, w in shapes)
+    height = size * max(h for h, _ in shapes) + 0.3 + 0.3 * bool(title)
+    ratios = [max(w, 3) for _, w in shapes]
+    figure, axes = plt.subplots(1, len(arrays), figsize=(width, height), squeeze=False, width_ratios=ratios)
+    for axis, array, name in zip(axes.flat, arrays, titles, strict=True):
+        array = np.asarray(array, float)
+        strongest = max(1e-9, abs(array).max())
+        axis.imshow(abs(array), cmap="Greys", vmin=0, vmax=3 * strongest)  # pale: the numbers are read
+        for (row, column), value in np.ndenumerate(array):
+            axis.text(column, row, f"{round(value, decimals):g}", ha="center", va="center", fontsize=9)
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(True)
+        axis.set_title(name, fontsize=9)
+    for axis, frame in zip(axes.flat, marked):  # noqa: B905, later matrices may have no frame
+        if frame:
+            rows, columns = (range(*part.indices(1000)) for part in frame)
+            corner = (columns[0] - 0.5, rows[0] - 0.5)
+            axis.add_patch(
+                Rectangle(corner, len(columns), len(rows), fill=False, edgecolor=OKABE_ITO[1], linewidth=2.5)
+            )
     figure.suptitle(title, fontsize=11)
     show(figure, alt)
 

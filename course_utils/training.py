@@ -194,7 +194,7 @@ class _Training(keras.callbacks.Callback):
             raise ValueError(f"monitor={self._monitor!r} is none of the results {', '.join(results)}.")
         value, best = results[self._monitor], self._best_value
         higher = self._monitor.endswith(("accuracy", "iou", "f1"))
-        better = best is None or (value > best if higher else value < best)
+        better = best is None or np.isnan(best) or (value > best if higher else value < best)
         if better:
             self._best_value = value
         return better

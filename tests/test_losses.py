@@ -120,12 +120,11 @@ def test_distance_focal_equals_its_formula():
     expected = np.zeros(masks[0].shape)
     for k in range(5):
         y = np.exp(-(ndimage.distance_transform_edt(masks[0] != k) ** 2) / (2 * 2.0**2))
-        y[y < np.exp(-(7**2) / 8)] = 0                                    # cut off beyond 3 sigma …
+        y[y < np.exp(-(7**2) / 8)] = 0  # cut off beyond 3 sigma along each axis, as no class is farther away
         own = (1 - p[..., k]) ** 2 * np.log(p[..., k])
         other = (1 - y) ** 4 * p[..., k] ** 2 * np.log(1 - p[..., k])
         expected -= np.where(masks[0] == k, own, other)
     expected = expected[masks[0] != 255].mean()
-    # … along each axis; in these full masks no class is farther away
     assert value(losses.DistanceFocal(), masks, logits) == pytest.approx(expected, rel=1e-4)
 
 
@@ -133,19 +132,13 @@ def test_distance_focal_forgives_near_the_truth():
     masks = np.zeros((1, 15, 15), int)
     masks[0, 7, 7] = 1
 
-    def cost(row):
+    def cost(row, column):
         logits = np.zeros((1, 15, 15, 2), "float32")
         logits[..., 0] = 5
-        logits[0, 7, 7] = logits[0, row, 3] = (0, 5)
+        logits[0, 7, 7] = logits[0, row, column] = (0, 5)
         return value(losses.DistanceFocal(sigma=2.0), masks, logits)
 
-    def beside(column):
-        logits = np.zeros((1, 15, 15, 2), "float32")
-        logits[..., 0] = 5
-        logits[0, 7, 7] = logits[0, 7, column] = (0, 5)
-        return value(losses.DistanceFocal(sigma=2.0), masks, logits)
-
-    assert beside(8) < beside(9) < beside(11) < cost(1)
+    assert cost(7, 8) < cost(7, 9) < cost(7, 11) < cost(1, 3)
 
 
 @every_loss

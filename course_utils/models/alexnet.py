@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from course_utils.layers.normalization import LocalResponseNormalization
-from course_utils.models.blocks import conv
+from course_utils.models.blocks import check_at_least, conv
 
 
 def alexnet(input_shape=(227, 227, 3), num_classes=1000, *, filters=96, dense=4096):
@@ -24,9 +24,7 @@ def alexnet(input_shape=(227, 227, 3), num_classes=1000, *, filters=96, dense=40
     Raises:
         ValueError: H or W is below 67.
     """
-    height, width = input_shape[:2]
-    if min(height or 0, width or 0) < 67:
-        raise ValueError(f"alexnet needs a height and width of at least 67, not {height}×{width}.")
+    check_at_least(input_shape, 67, "alexnet")
     plain = {"batch_norm": False}
     x = inputs = keras.Input(input_shape)                                    # 227, 227, 3
     x = layers.Conv2D(filters, 11, 4, activation="relu", kernel_initializer="he_normal", name="conv1")(x)

@@ -65,6 +65,15 @@ def max_pool(x, pool_size=2, strides=2, name=None):
     return layers.MaxPooling2D(pool_size, strides, name=name)(x)
 
 
+def check_at_least(input_shape, smallest, network):
+    """Raise `ValueError` unless height and width are known and at least `smallest`."""
+    height, width = input_shape[:2]
+    if min(height or 0, width or 0) < smallest:
+        raise ValueError(
+            f"{network} needs a height and width of at least {smallest}, not {height}×{width}."
+        )
+
+
 def check_divisible(input_shape, factor, network):
     """Raise `ValueError` unless height and width (where known) are multiples of `factor`."""
     sides = input_shape[:2]

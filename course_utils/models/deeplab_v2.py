@@ -5,7 +5,7 @@ from keras import layers
 
 from course_utils.layers.upsampling import ResizeLike
 from course_utils.models.deeplab_v1 import large_fov, vgg_atrous
-from course_utils.models.resnet import BLOCKS, resnet_features
+from course_utils.models.resnet import DEPTHS, resnet_features
 
 
 def deeplab_v2(
@@ -28,16 +28,15 @@ def deeplab_v2(
     Raises:
         ValueError: there is no such encoder.
     """
-    resnets = {f"resnet{depth}": depth for depth in BLOCKS}
     inputs = keras.Input(input_shape)
     if encoder == "vgg16":                                            # figure 7 (b)
         x = vgg_atrous(inputs, filters, batch_norm)                   # H/8, W/8
         branches = [large_fov(x, num_classes, rate, fc_filters, dropout, f"_{rate}") for rate in rates]
-    elif encoder in resnets:
-        x = resnet_features(inputs, depth=resnets[encoder], filters=filters, output_stride=8)[-1]
+    elif encoder in DEPTHS:
+        x = resnet_features(inputs, depth=DEPTHS[encoder], filters=filters, output_stride=8)[-1]
         branches = [atrous_scores(x, num_classes, rate) for rate in rates]
     else:
-        raise ValueError(f"deeplab_v2 has the encoders vgg16, {', '.join(resnets)}, not {encoder!r}.")
+        raise ValueError(f"deeplab_v2 has the encoders vgg16, {', '.join(DEPTHS)}, not {encoder!r}.")
     x = layers.Add(name="logits")(branches)
     x = ResizeLike(name="upsample")([x, inputs])                      # H, W
     return keras.Model(inputs, x, name="deeplab_v2")

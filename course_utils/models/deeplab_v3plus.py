@@ -6,7 +6,7 @@ from keras import layers
 from course_utils.layers.atrous import AtrousSpatialPyramidPooling
 from course_utils.layers.upsampling import ResizeLike
 from course_utils.models.blocks import conv, depthwise_conv, norm_act, separable_conv
-from course_utils.models.resnet import BLOCKS, resnet_features
+from course_utils.models.resnet import DEPTHS, resnet_features
 
 # Xception's residual blocks (figure 4): filters of their three convolutions, and their stride.
 ENTRY_FLOW = [((128, 128, 128), 2), ((256, 256, 256), 2), ((728, 728, 728), 2)]
@@ -56,13 +56,12 @@ def deeplab_v3plus(
 
 def encoder_features(x, encoder, filters, output_stride):
     """The features of stride 4 and the last ones of an encoder."""
-    resnets = {f"resnet{depth}": depth for depth in BLOCKS}
     if encoder == "xception":
         return xception_features(x, filters, output_stride)
-    if encoder not in resnets:
-        raise ValueError(f"deeplab_v3plus has the encoders xception, {', '.join(resnets)}, not {encoder!r}.")
+    if encoder not in DEPTHS:
+        raise ValueError(f"deeplab_v3plus has the encoders xception, {', '.join(DEPTHS)}, not {encoder!r}.")
     features = resnet_features(
-        x, depth=resnets[encoder], filters=filters, output_stride=output_stride, multi_grid=(1, 2, 4)
+        x, depth=DEPTHS[encoder], filters=filters, output_stride=output_stride, multi_grid=(1, 2, 4)
     )
     return features[1], features[-1]
 

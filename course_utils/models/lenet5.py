@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from course_utils.models.blocks import check_at_least
+
 
 def lenet5(input_shape=(32, 32, 1), num_classes=10, *, filters=(6, 16), dense=(120, 84)):
     """LeNet-5 in its dense variant: every filter of C3 sees all maps of S2 (table I leaves some out).
@@ -19,9 +21,7 @@ def lenet5(input_shape=(32, 32, 1), num_classes=10, *, filters=(6, 16), dense=(1
     Raises:
         ValueError: H or W is below 16.
     """
-    height, width = input_shape[:2]
-    if min(height or 0, width or 0) < 16:
-        raise ValueError(f"lenet5 needs a height and width of at least 16, not {height}×{width}.")
+    check_at_least(input_shape, 16, "lenet5")
     x = inputs = keras.Input(input_shape)                                    # 32, 32, 1
     x = layers.Conv2D(filters[0], 5, activation="tanh", name="C1")(x)        # 28, 28, 6
     x = layers.AveragePooling2D(2, name="S2")(x)                             # 14, 14, 6

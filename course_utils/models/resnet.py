@@ -6,6 +6,7 @@ from keras import layers
 from course_utils.models.blocks import conv, max_pool
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+DEPTHS = {f"resnet{depth}": depth for depth in BLOCKS}    # by the name that an encoder goes by
 
 
 def resnet(input_shape=(224, 224, 3), num_classes=1000, *, depth=50, filters=64, shortcuts=True):

@@ -1,11 +1,7 @@
 """The inputs behind maskformer.npz and mask_set.npz, the same in their script and in the tests."""
 
 import numpy as np
-
-try:
-    from fill import fill, random
-except ImportError:  # a test's view of this folder
-    from golden.fill import fill, random
+from fill import fill, random
 
 PICTURES = (2, 64, 96, 3)
 CLASSES, QUERIES, LAYERS = 4, 6, 2
