@@ -17,9 +17,12 @@ PACKAGE_torch ?= torch
 lab: $(VENV)/.student
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB) notebooks/00_start_here.ipynb
 
+# On JAX and torch only the quick tests: that each network trains and is saved there too takes ten minutes
+# more, and is `make test-backends` (every Monday in CI).
+test: FEWER = -m "not slow"
 test: lint test-backends test-notebooks
 
-test-quick: lint  # under five minutes: no network learns by heart, no notebook runs in the cpu profile
+test-quick: lint  # under five minutes: no network is trained, no notebook runs in the cpu profile
 	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow"
 	COURSE_PROFILE=smoke COURSE_RETRAIN=1 $(NBVAL) $(LECTURES) $(WORKED)
 
@@ -36,7 +39,7 @@ test-notebooks: $(VENV)/.tests
 test-backends: test-units test-jax test-torch
 
 test-jax test-torch: test-%: $(VENV)-%/.tests
-	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -q $(PARALLEL) $(NOT_HERE)
+	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -q $(PARALLEL) $(FEWER) $(NOT_HERE)
 
 # For a machine with a GPU: the lectures as they run there.
 test-gpu: $(VENV)/.tests

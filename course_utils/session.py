@@ -1,6 +1,7 @@
 """What every lecture calls: `setup` in its first cell, `expect` beside every result."""
 
 import importlib
+import logging
 import math
 import os
 import warnings
@@ -26,6 +27,7 @@ def setup(seed=0):
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(profile.precision)
     importlib.import_module("course_utils.plots").set_style()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice whenever a fifth model predicts
     print(
         f"Keras {keras.__version__} on {profile.backend}, {profile.device}, "
         f"profile {profile.name}, seed {seed}"

@@ -290,3 +290,13 @@ def test_without_tensorflow_datasets_the_message_says_what_to_install(monkeypatc
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(ModuleNotFoundError, match=r"mnist comes through TensorFlow Datasets.*pip install"):
         data.load("mnist")
+
+
+def test_dogs_and_aeroplanes_show_one_of_both(monkeypatch):
+    monkeypatch.delenv("COURSE_DATA_DIR", raising=False)
+    for split in ("train", "val"):
+        found, source = data.dogs_and_aeroplanes(split, size=32)
+        assert source == "toyvoc" and found.images.shape[1:] == (32, 32, 3)
+        assert found.class_names == ("background", "aeroplane", "dog")
+        shown = found.image_labels()[:, 1:]
+        assert (shown.sum(axis=1) == 1).all() and shown.mean(axis=0).min() > 0.4

@@ -19,7 +19,7 @@ from course_utils.receptive_field import receptive_field
 ROOT = Path(__file__).parents[1]
 GOLDEN = np.load(ROOT / "tests" / "golden" / "models.npz")
 EVERY = {**CLASSIFIERS, **SEGMENTERS, **AUTOENCODERS}
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 every_network = pytest.mark.parametrize("name", EVERY)
 
 
@@ -63,6 +63,7 @@ PAPER = {
 once = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the same on every back-end")
 
 
+@slow
 @once
 @pytest.mark.parametrize("name", PAPER)
 def test_the_default_is_the_papers_size(name):
@@ -70,6 +71,7 @@ def test_the_default_is_the_papers_size(name):
     assert trainable(build(**arguments)) == parameters
 
 
+@slow
 @pytest.mark.parametrize(
     ("build", "layer", "expected"),
     [
@@ -163,6 +165,7 @@ def test_the_same_weights_give_the_same_numbers_on_every_back_end(name):
     assert difference < 1e-4 * max(1, expected.std())
 
 
+@slow
 @every_network
 def test_networks_survive_save_and_load(name, tmp_path):
     model = small(name)
@@ -172,6 +175,7 @@ def test_networks_survive_save_and_load(name, tmp_path):
     np.testing.assert_allclose(outputs(again, x), outputs(model, x), atol=1e-6)
 
 
+@slow
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_logits_have_the_height_and_width_of_the_pictures(name):
     height, width, channels = small(name).input_shape[1:]
@@ -180,6 +184,7 @@ def test_logits_have_the_height_and_width_of_the_pictures(name):
         assert outputs(model, pictures(model)).shape == (4, *size, 11)
 
 
+@slow
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_logits_have_one_number_a_class(name):
     height, width, channels = small(name).input_shape[1:]
@@ -188,6 +193,7 @@ def test_logits_have_one_number_a_class(name):
         assert outputs(model, pictures(model)).shape == (4, 10)
 
 
+@slow
 @pytest.mark.parametrize("name", [name for name in AUTOENCODERS if name != "gan"])
 def test_pictures_come_back_in_their_size(name):
     shape = EVERY[name][1]["input_shape"]
@@ -196,6 +202,7 @@ def test_pictures_come_back_in_their_size(name):
         assert outputs(model, pictures(model)).shape == (4, *size)
 
 
+@slow
 @every_network
 @pytest.mark.parametrize("precision", ["float32", pytest.param("mixed_float16", marks=once)])
 def test_a_training_step_lowers_the_loss(name, precision):
@@ -214,6 +221,7 @@ def test_a_training_step_lowers_the_loss(name, precision):
     assert min(values) < values[0]
 
 
+@slow
 @once
 @pytest.mark.parametrize("name", BY_HEART)
 def test_segmenters_learn_four_scenes_by_heart(name):

@@ -1,7 +1,8 @@
 """Data sets in one form: pictures, masks of class ids, class names.
 
 `load` gives a `Segmentation` by name, `load_folder` from any folder; its `batches` feed `fit` on
-every back-end, changed by `augment`. `photographs` gives RGB pictures without masks.
+every back-end, changed by `augment`. `dogs_and_aeroplanes` and `photographs` choose real pictures
+where there are some, else the course's own.
 """
 
 from functools import partial
@@ -17,8 +18,8 @@ from course_utils.data.segmentation import Batches, LazyArray, Segmentation
 from course_utils.data.sources import VOC_CLASSES, data_dir, load_folder
 
 __all__ = [
-    "VOC_CLASSES", "VOID", "Batches", "LazyArray", "Segmentation", "augment", "data_dir", "load",
-    "load_folder", "names", "photographs", "voc_palette",
+    "VOC_CLASSES", "VOID", "Batches", "LazyArray", "Segmentation", "augment", "data_dir",
+    "dogs_and_aeroplanes", "load", "load_folder", "names", "photographs", "voc_palette",
 ]  # fmt: skip
 
 _TOYVOC = Path(__file__).parents[2] / "data" / "toyvoc"
@@ -68,3 +69,26 @@ def load(name, split="train", *, size=None, limit=None):
     if isinstance(size, (int, np.integer)):
         size = (int(size), int(size))
     return _LOADERS[name](split, size, limit)
+
+
+def dogs_and_aeroplanes(split="train", *, size=64):
+    """Pictures that show a dog or an aeroplane, not both, for codes and for telling them apart.
+
+    Of PASCAL VOC 2012, where `COURSE_DATA_DIR` holds it, else of toyvoc.
+
+    Args:
+        split: "train" or "val".
+        size: int, side in pixels, to which pictures are squeezed.
+
+    Returns:
+        A `Segmentation` with the classes background, aeroplane and dog, and a str that says where
+        it comes from.
+
+    Raises:
+        ValueError: an unknown split.
+        FileNotFoundError: `COURSE_DATA_DIR` names a folder that is not there.
+    """
+    source = "voc2012" if sources.find("VOCdevkit", "VOC2012") else "toyvoc"
+    found = load(source, split, size=size).subset(["aeroplane", "dog"])
+    one_of_both = found.image_labels()[:, 1:].sum(axis=1) == 1
+    return found.take(np.flatnonzero(one_of_both)), source
