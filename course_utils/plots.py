@@ -21,7 +21,6 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "
 # Ten for ten digits: the same, and three of Tol's "muted" scheme.
 TEN = (*OKABE_ITO, "#882255", "#44AA99", "#999933")
 DASHES = ("-", "--", "-.", ":")
-LARGE = 80_000  # bytes of a figure that is stored with fewer colours
 
 
 def set_style():
@@ -67,13 +66,13 @@ def as_png(figure, alt):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     plt.close(figure)
-    png = _with_few_colours(buffer) if buffer.tell() > LARGE else buffer.getvalue()
+    png = _with_few_colours(buffer)
     data = {"image/png": base64.b64encode(png).decode(), "text/plain": alt}
     return data, {"image/png": {"alt": alt}}
 
 
 def _with_few_colours(png):
-    """A PNG with the 256 colours that suit it best, a third of the size: many photographs fit a notebook."""
+    """A PNG with the 256 colours that suit it best, at a third of the size."""
     small = io.BytesIO()
     picture = Image.open(png).convert("RGB")
     picture.quantize(256, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE).save(small, "png")
@@ -125,7 +124,9 @@ def gallery(images, titles=None, *, columns=8, title=None, size=1.1, limits=(0, 
     """
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    height = (size + 0.2 * (titles is not None)) * rows + 0.3 * bool(title)
+    lines = 0 if titles is None else 1 + max(caption.count("\n") for caption in titles)
+    tall = size * np.shape(images[0])[0] / np.shape(images[0])[1]
+    height = (tall + 0.2 * lines) * rows + 0.3 * bool(title)
     figure, axes = plt.subplots(rows, columns, figsize=(size * columns, height), squeeze=False)
     low, high = limits or (None, None)
     for axis in axes.flat:
@@ -141,7 +142,7 @@ def gallery(images, titles=None, *, columns=8, title=None, size=1.1, limits=(0, 
     show(figure, alt)
 
 
-def grids(arrays, titles, *, marked=(), decimals=2, title=None, size=0.42, alt):
+def grids(arrays, titles, *, marked=(), decimals=2, limits=None, cmap="gray", title=None, size=0.42, alt):
     """Small matrices with their numbers written in, side by side: what a computation by hand looks like.
 
     Args:
@@ -149,6 +150,9 @@ def grids(arrays, titles, *, marked=(), decimals=2, title=None, size=0.42, alt):
         titles: list of str, one above each matrix.
         marked: list of one (rows, columns) pair of slices for each matrix, framed; None for no frame.
         decimals: int, digits behind the point at most.
+        limits: (low, high), the numbers shown as the first and the last colour of `cmap`, by default as
+            black and white; None for a pale grey, the darker the further a number is from 0.
+        cmap: str, the colours between the limits; "RdBu" with (-a, a) shows the signs.
         title: str above all, the finding.
         size: float, inches a number.
         alt: str, the alt text.
@@ -160,10 +164,13 @@ def grids(arrays, titles, *, marked=(), decimals=2, title=None, size=0.42, alt):
     figure, axes = plt.subplots(1, len(arrays), figsize=(width, height), squeeze=False, width_ratios=ratios)
     for axis, array, name in zip(axes.flat, arrays, titles, strict=True):
         array = np.asarray(array, float)
-        strongest = max(1e-9, abs(array).max())
-        axis.imshow(abs(array), cmap="Greys", vmin=0, vmax=3 * strongest)  # pale: the numbers are read
+        shades = array if limits else abs(array)
+        low, high = limits or (0, 3 * max(1e-9, shades.max()))  # pale: the numbers are read
+        image = axis.imshow(shades, cmap=cmap if limits else "Greys", vmin=low, vmax=high)
+        dark = image.to_rgba(shades)[..., :3].mean(axis=-1) < 0.5
         for (row, column), value in np.ndenumerate(array):
-            axis.text(column, row, f"{round(value, decimals):g}", ha="center", va="center", fontsize=9)
+            number, ink = f"{round(value, decimals) + 0.0:g}", "white" if dark[row, column] else "black"
+            axis.text(column, row, number, color=ink, ha="center", va="center", fontsize=9)
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(True)
         axis.set_title(name, fontsize=9)

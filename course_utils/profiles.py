@@ -17,12 +17,49 @@ SIZES = {
     "00": {
         "scenes":             (    8,   64,    64),
     },
+    "01": {
+        "seeds":              (    1,    3,     5),  # trainings (or draws) behind every row of a table
+        "toyvoc":             (   40,  400,   400),
+        "filter_epochs":      (    1,   12,    12),
+    },
     "02": {
         "seeds":              (    1,    3,     5),  # trainings behind every row of a table
         "linear_epochs":      (    1,  200,   200),
         "deep_epochs":        (    1,   40,   100),
         "photographs":        (   50,  600,  3000),
         "photograph_epochs":  (    1,   20,    20),
+    },
+    "03": {
+        "filters":            (    8,    8,    32),
+        "inception_filters":  (   16,   16,    32),
+        "copies":             (    1,    5,     7),  # of every picture, moved and mirrored
+        "epochs":             (    1,   18,    60),
+        "inception_epochs":   (    1,    2,    60),
+        "short_epochs":       (    1,    8,    30),
+    },
+    "04": {
+        "seeds":              (    1,    3,     5),
+        "rbm_epochs":         (    1,   60,    60),
+        "layer_epochs":       (    1,    6,    12),
+        "label_epochs":       (    1,    6,    10),
+        "label_seeds":        (    1,    5,     5),
+        "control_seeds":      (    1,    3,     5),
+        "vae_epochs":         (    1,   45,   100),
+        "gan_epochs":         (    1,   60,   150),
+    },
+    "05": {
+        "seeds":              (    1,    3,     3),  # trainings behind every row of a table
+        "epochs":             (    1,   12,    40),
+        "copies":             (    1,    4,     4),  # changed copies of each window, with its mirror
+        "resnet_epochs":      (    1,    8,    30),
+        "pretrain_epochs":    (    1,    8,    30),
+        "few_seeds":          (    1,    5,     5),
+        "few_epochs":         (    1,    8,    20),
+        "tune_epochs":        (    1,   10,    20),
+        "drawn":              (   40, 2400, 10000),
+        "drawn_epochs":       (    1,    5,    10),
+        "autoencoder_epochs": (    1,    4,    40),
+        "head_epochs":        (    1,   10,    20),
     },
 }  # fmt: skip
 

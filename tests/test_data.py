@@ -300,3 +300,18 @@ def test_dogs_and_aeroplanes_show_one_of_both(monkeypatch):
         assert found.class_names == ("background", "aeroplane", "dog")
         shown = found.image_labels()[:, 1:]
         assert (shown.sum(axis=1) == 1).all() and shown.mean(axis=0).min() > 0.4
+
+
+def test_windows_are_cut_around_each_class():
+    masks = np.zeros((2, 20, 30), np.uint8)
+    masks[0, 2:6, 10:14] = 1
+    masks[1, 10:18, 0:4] = 2
+    masks[1, 0:2, 28:30] = 1
+    images = np.repeat((masks / 2)[..., None], 3, axis=-1).astype(np.float32)
+    scenes = data.Segmentation(images, masks, ("ground", "a", "b"), background=0)
+    windows, labels = data.cut_out(scenes, ["b", "a"], size=8, margin=1.0)
+    assert labels.tolist() == [1, 0, 1] and windows.shape == (3, 8, 8, 3)
+    np.testing.assert_allclose(windows[0][1:-1, 1:-1], 0.5, atol=0.01)  # the square is the object itself
+    np.testing.assert_allclose(windows[1][1:-1, :3], 1, atol=0.01)  # moved into the scene at its border
+    with pytest.raises(ValueError, match="no scene shows b"):
+        data.cut_out(scenes.take([0]), ["b"])

@@ -165,7 +165,7 @@ def test_the_outcome_is_shown_once_in_a_notebook():
 
 
 def test_an_unknown_sheet_is_refused():
-    with pytest.raises(ValueError, match=r"no sheet '99_nothing'; there is 00_start_here, 02_"):
+    with pytest.raises(ValueError, match=r"no sheet '99_nothing'; there is 00_start_here, 01_"):
         exercises.sheet("99_nothing")
 
 

@@ -14,12 +14,12 @@ from course_utils.data import scenes, sources
 from course_utils.data.augmentation import VOID, augment
 from course_utils.data.folder import voc_palette
 from course_utils.data.photographs import photographs
-from course_utils.data.segmentation import Batches, LazyArray, Segmentation
+from course_utils.data.segmentation import Batches, LazyArray, Segmentation, cut_out
 from course_utils.data.sources import VOC_CLASSES, data_dir, load_folder
 
 __all__ = [
-    "VOC_CLASSES", "VOID", "Batches", "LazyArray", "Segmentation", "augment", "data_dir",
-    "dogs_and_aeroplanes", "load", "load_folder", "names", "photographs", "voc_palette",
+    "VOC_CLASSES", "VOID", "Batches", "LazyArray", "Segmentation", "augment", "cut_out",
+    "data_dir", "dogs_and_aeroplanes", "load", "load_folder", "names", "photographs", "voc_palette",
 ]  # fmt: skip
 
 _TOYVOC = Path(__file__).parents[2] / "data" / "toyvoc"

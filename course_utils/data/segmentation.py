@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
+from PIL import Image
 
 from course_utils.data.augmentation import VOID, augment
 
@@ -139,6 +140,43 @@ class Segmentation:
         return Batches(
             (self.images, self.masks), batch_size, augment=augment, shuffle=shuffle, seed=seed
         )
+
+
+def cut_out(scenes, classes, size=48, margin=1.2):
+    """Square windows around all that a scene shows of each class, as pictures to classify.
+
+    Args:
+        scenes: `Segmentation` of N scenes with three channels.
+        classes: names.
+        size: int, side of the windows, in pixels.
+        margin: float, side of the square in shares of the object's longer side; never more than the scene.
+
+    Returns:
+        float32 (M, size, size, 3) in [0, 1] and int32 (M,), places in `classes`; a scene gives a window for
+        each of the classes that it shows.
+
+    Raises:
+        ValueError: no scene shows any of the classes, or there is no such class.
+    """
+    windows, labels = [], []
+    for image, mask in zip(scenes.images, scenes.masks, strict=True):
+        for label, name in enumerate(classes):
+            places = np.nonzero(mask == scenes._class_id(name))      # rows, columns
+            if len(places[0]) == 0:
+                continue
+            side = min(*mask.shape, margin * (max(np.ptp(place) for place in places) + 1))
+            top, left = (
+                np.clip((p.min() + p.max() + 1 - side) / 2, 0, n - side)
+                for p, n in zip(places, mask.shape, strict=True)
+            )
+            picture = Image.fromarray(np.uint8(np.round(255 * image)))
+            box = (left, top, left + side, top + side)
+            window = picture.resize((size, size), Image.Resampling.BILINEAR, box)
+            windows.append(np.float32(window) / 255)
+            labels.append(label)
+    if not windows:
+        raise ValueError(f"no scene shows {' or '.join(classes)}.")
+    return np.stack(windows), np.array(labels, "int32")
 
 
 class Batches(keras.utils.PyDataset):
