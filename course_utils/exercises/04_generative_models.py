@@ -49,24 +49,24 @@ def _machine(seed, pixels, units):
     done="Right. A machine that leaves no choice, one with two tempers, and a chain of 20,000 steps.",
 )
 def q2(gibbs_step):
-    W = np.array([[40.0, 0], [40, 0], [0, 40]])  # unit 1 wants pixels 1 and 2, unit 2 wants pixel 3
-    a, b = np.array([-20.0, -20, -20]), np.array([-60.0, -20])
-    v = np.array([[1.0, 1, 0], [1, 0, 1], [0, 0, 0]])
+    W = np.array([[40.0, 0], [40, 0], [0, 40], [0, 0]])  # unit 1 wants pixels 1 and 2, unit 2 wants pixel 3
+    a, b = np.array([-20.0, -20, -20, 20]), np.array([-60.0, -20])  # pixel 4 is always on
+    v = np.array([[1.0, 1, 0, 0], [1, 0, 1, 1], [0, 0, 0, 0]])
     rng = np.random.default_rng
 
     def step(v, machine, seed=0):
         return gibbs_step(v.copy(), *machine, rng(seed))
 
     yield Case(
-        "3 pictures of 3 pixels and 2 hidden units: the shape", lambda: np.shape(step(v, (W, a, b))), (3, 3),
+        "3 pictures of 4 pixels and 2 hidden units: the shape", lambda: np.shape(step(v, (W, a, b))), (3, 4),
         "A picture goes up to the hidden units, and a picture comes down.",
     )
     yield Case(
-        "a machine that leaves no choice, v = 110, 101, 000", lambda: step(v, (W, a, b)),
-        np.array([[1.0, 1, 0], [0, 0, 1], [0, 0, 0]]),
+        "a machine that leaves no choice, v = 1100, 1011, 0000", lambda: step(v, (W, a, b)),
+        np.array([[1.0, 1, 0, 1], [0, 0, 1, 1], [0, 0, 0, 1]]),
         "Unit 1 comes on only if pixels 1 and 2 are both on, unit 2 if pixel 3 is; then the units that are "
-        "on paint their pixels. Did you use both biases, W upwards and W.T downwards, and is a unit on where "
-        "the random number is *smaller* than its probability?",
+        "on paint their pixels, and pixel 4 comes on by its bias alone. Did you use both biases, W upwards "
+        "and W.T downwards, and is a unit on where the random number is *smaller* than its probability?",
     )
     moody = np.array([[4.0], [4]]), np.array([-2.0, -2]), np.array([-4.0])
     many = np.tile([[1.0, 0]], (20_000, 1))
@@ -144,7 +144,7 @@ def q3(slope):
     "The network gives log σ²: σ² is ops.exp(log_variance), and σ is ops.exp(log_variance / 2).",
     "price = ops.sum(mean² + σ² - log_variance - 1, axis=-1) / 2: a sum over the numbers of a code, and one "
     "price for each picture.",
-    done="Right. Free clouds, dear clouds, and codes of two numbers; and gradients can pass.",
+    done="Right. Free clouds, expensive clouds, and codes of two numbers; and gradients can pass.",
 )
 def q4(cloud):
     def call(mean, log_variance, noise):
@@ -152,6 +152,16 @@ def q4(cloud):
         codes, price = cloud(*tensors)
         return keras.ops.convert_to_numpy(codes), keras.ops.convert_to_numpy(price)
 
+    def shapes():
+        results = cloud(*(keras.ops.zeros((3, 2)) for _ in range(3)))
+        several = isinstance(results, (tuple, list))
+        return ", ".join(str(tuple(np.shape(x))) for x in (results if several else [results]))
+
+    yield Case(
+        "three pictures, codes of two numbers: the shapes of what comes back", shapes, "(3, 2), (3,)",
+        "Return two things: codes (B, k), prices (B,), one price for each picture.",
+        right=lambda text: text == "(3, 2), (3,)",
+    )
     for given, arguments, codes, price, remark in (
         ("mean 0, σ² = 1, noise 2", ([[0]], [[0]], [[2]]), [[2]], [0], "This cloud is N(0, 1) itself."),
         ("mean 1, σ² = 1, noise 0", ([[1]], [[0]], [[0]]), [[1]], [0.5], "Half of 1² + 1 - log 1 - 1."),
@@ -186,10 +196,20 @@ def q5(losses):
         pair = losses(*(keras.ops.convert_to_tensor(np.array(x, "float32")[:, None]) for x in (real, drawn)))
         return np.array([float(keras.ops.convert_to_numpy(loss)) for loss in pair])
 
+    def unless_saturating(drawn, remark):
+        try:
+            flat = np.isclose(call([0], [drawn])[1], -np.logaddexp(0, drawn), atol=1e-4)
+        except Exception:  # the case itself will say what is wrong
+            flat = False
+        said = "Your generator's loss is log(1 - D), which has next to no slope where D is sure; see §9."
+        return said if flat else remark
+
     yield Case(
         "an undecided judge (real logit 0, drawn logit 0)", lambda: call([0], [0]),
         np.array([2 * np.log(2), np.log(2)]),
-        "Each of the discriminator's two terms is -log(1/2), and they add up; the generator's is -log(1/2).",
+        unless_saturating(
+            0, "Each of the discriminator's terms is -log(1/2), they add up; the generator's is -log(1/2)."
+        ),
     )
     sure = np.log(9)  # D = 0.9 and 0.1
     yield Case(
@@ -234,14 +254,15 @@ def _spread(rows):
 @question(
     "For each digit: PCA of its training pictures with k components; a code is then a Gaussian with the "
     "variances that PCA found. Draw codes, turn them back into pixels, clip to 0 … 1.",
-    "With k = 0 you have the mean, with k = 64 the Gaussian of the lecture. Measure both numbers on "
-    "validation for several k, then settle on one.",
+    "With k = 0 you have the mean, with k = 64 the Gaussian of the lecture. Measure reading, variety and "
+    "nearest against validation for several k, then settle on one.",
     done="""Your generator passes. Now hold your report against this rubric, a point each:
   1. It says how the generator works and which size of it was varied, all else equal.
   2. Variety was compared with validation digits (not test), and the size was chosen there.
-  3. It names the trade: what gains variety loses what, and why.
+  3. It names the trade between share read rightly, variety and nearest, and why it is one.
   4. It gives the numbers of two trivial generators (mean, copier) beside its own.
-  5. It names a generator that would pass all three tests and still cheat, or a test that would catch it.""",
+  5. It names a generator that would pass all four measurements (reading, variety, copies, distance)
+     and still cheat, or a test that would catch it.""",
 )
 def q6(answer):
     generate, report = answer
@@ -249,9 +270,13 @@ def q6(answer):
 
     def shape():
         made[:] = _samples(generate)
-        return made[2][0].shape
+        return str(made[2][0].shape)
 
-    yield Case("1000 labels, 100 of each digit: the shape", shape, (1000, 64), "One row for each label.")
+    yield Case(
+        "1000 labels, 100 of each digit: the shape", shape, "(1000, 64)",
+        "One row of 64 numbers for each label, not (N, 8, 8): did you forget to flatten?",
+        right=lambda text: text == "(1000, 64)",
+    )
     (train, train_labels), (test, test_labels), (samples, labels) = made
     yield Case(
         "the same: the range of values", lambda: [samples.min(), samples.max()], "within 0 and 1",
