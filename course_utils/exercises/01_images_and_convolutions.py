@@ -247,6 +247,10 @@ def _sides(model):
         yield from getattr(layer, "kernel_size", getattr(layer, "pool_size", (1,)))
 
 
+def _is_convolution(layer):
+    return hasattr(layer, "kernel_size")
+
+
 def _field_by_gradient(model):
     """Side of the square of pixels that the middle output depends on, by weights that cannot cancel."""
     copy = keras.models.clone_model(model)
@@ -282,6 +286,11 @@ def q5(far_seeing):
     yield Case(
         "the largest kernel or pool", lambda: max(_sides(model)), "at most 5 on each side",
         "One huge kernel sees far, but that is not the way asked for.", right=lambda side: side <= 5,
+    )
+    yield Case(
+        "the number of convolutions", lambda: sum(map(_is_convolution, model.layers)), "at most 6",
+        "Each of them adds (k - 1) · j to the field. Let j grow earlier, and fewer of them will do.",
+        right=lambda number: number <= 6,
     )
     yield Case(
         "the distance of two neighbouring outputs, in input pixels",
@@ -348,11 +357,14 @@ def q6(answer):
         "`bank`, its largest number", lambda: np.abs(bank).max(), "finite and not 0",
         "Is a kernel divided by its length 0?", right=lambda value: np.isfinite(value) and value > 0,
     )
+    share = _read(np.asarray(bank, "float32"))
     yield Case(
         "the validation digits, moved by two pixels, the share that is read rightly",
-        lambda: _read(np.asarray(bank, "float32")), "at least 0.85",
-        "Do the kernels differ enough from each other, and is each of them without its mean and of length 1?",
-        right=lambda share: share >= 0.85,
+        lambda: share, "at least 0.88",
+        "Bars through the middle reach about 0.7, random numbers 0.84: offsets, ends, bends are missing."
+        if share > 0.6
+        else "Do the kernels differ enough from each other, and is each without its mean and of length 1?",
+        right=lambda share: share >= 0.88,
     )
     yield Case(
         "the report", lambda: report, "five sentences or so, 50 words at least",
