@@ -1,5 +1,7 @@
 """Questions on lecture 03: the layers of convolutional autoencoders, and what codes hold."""
 
+import re
+
 import keras
 import numpy as np
 from sklearn.datasets import load_digits
@@ -71,7 +73,9 @@ def q2(convolve):
         expected = _convolved(volume, kernel)
         yield Case(
             f"{name}: the shape", lambda v=volume, k=kernel: np.shape(convolve(v.copy(), k.copy())),
-            expected.shape, "One map for each filter, as high and wide as the volume.",
+            expected.shape,
+            f"{remark} One map for each filter, as high and wide as the volume; n is the side of the filter, "
+            "which is not always 3.",
         )
         yield Case(
             name, lambda v=volume, k=kernel: np.asarray(convolve(v.copy(), k.copy())), expected, remark,
@@ -130,12 +134,13 @@ def _weights(channels, widths):
 )
 def q4(inception_weights):
     for channels, widths, remark in (
-        (1, (1, 1, 1, 1, 1, 1), "Four 1×1 filters, one 3×3, one 5×5: 4 + 9 + 25."),
-        (10, (1, 1, 1, 1, 1, 1), "The 3×3 and the 5×5 see one channel here, not ten; that is their point."),
         (2, (0, 3, 5, 0, 0, 0), "Only the 3×3 branch: 2·3 in the reduction, then 9·3·5."),
+        (3, (0, 0, 0, 0, 0, 4), "Only the pooling's 1×1: 3·4. It has weights too."),
+        (10, (1, 1, 1, 1, 1, 1), "The 3×3 and the 5×5 see one channel here, not ten; that is their point."),
         (192, (64, 96, 128, 16, 32, 32), "Is the pooling's 1×1 counted? It sees all the channels too."),
     ):
-        expected = 141 if 0 in widths else _weights(channels, widths)
+        by_hand = {2: 2 * 3 + 9 * 3 * 5, 3: 3 * 4}  # Keras builds no layers without filters
+        expected = by_hand.get(channels) or _weights(channels, widths)
         yield Case(
             f"{channels} channels and the widths {widths}",
             lambda c=channels, w=widths: inception_weights(c, w), expected, remark,
@@ -188,7 +193,8 @@ def q5(make_denoiser):
         "the error on unseen noisy digits after 30 epochs",
         lambda: float(np.mean((model.predict(noisy, verbose=0) - held_out) ** 2)),
         f"at most {0.9 * best:.4f}, nine tenths of PCA's best, {best:.4f}",
-        "Are there activations between the layers? Can a pixel see its neighbours?",
+        "How many numbers pass your narrowest layer? What the lecture's code of 256 lost, a shorter one "
+        "loses too. If none is narrow: are there activations, and can a pixel see its neighbours?",
         right=lambda error: error <= 0.9 * best,
     )
 
@@ -212,7 +218,7 @@ def _pca_errors():
     "pictures, and take the mean of the squared difference over all of them.",
     "In your report: a larger plane contains the smaller one. What does that say about the nearest point "
     "in it? And what, if anything, says the same of two networks that were trained apart?",
-    done="""Your numbers hold and your report is there. Now hold the report against this rubric, a point each:
+    done="""Your numbers hold. The words are yours to judge, by this rubric, a point each:
   1. It states a prediction, and whether it came true.
   2. It compares the two effects with numbers, not adjectives.
   3. It says why a longer PCA code cannot be worse: the larger plane contains the smaller.
@@ -231,6 +237,7 @@ def q6(answer):
                 "The first N training pictures, scored on all validation pictures.", tolerance=2e-4,
             )
     yield Case(
-        "the report", lambda: report, "four sentences or more, 40 words at least",
-        right=lambda text: isinstance(text, str) and len(text.split()) >= 40,
+        "the report", lambda: report, "four sentences or more, 40 words at least, with numbers",
+        right=lambda text: isinstance(text, str) and len(text.split()) >= 40
+        and len(re.findall(r"[.!?](?:\s|$)", text)) >= 4 and any(letter.isdigit() for letter in text),
     )

@@ -224,8 +224,14 @@ def q5(losses):
         "Now the discriminator pays.",
     )
     yield Case(
-        "two true pictures with logits 0, 2 and one drawn with logit 0", lambda: call([0, 2], [0]),
-        np.array([(np.log(2) + np.log1p(np.exp(-2))) / 2 + np.log(2), np.log(2)]),
+        "two true pictures with logits 0, 2 and three drawn with logits 0, 0, 2",
+        lambda: call([0, 2], [0, 0, 2]),
+        np.array(
+            [
+                (np.log(2) + np.log1p(np.exp(-2))) / 2 + (2 * np.log(2) + np.log1p(np.exp(2))) / 3,
+                (2 * np.log(2) + np.log1p(np.exp(-2))) / 3,
+            ]
+        ),
         "A mean over true pictures plus a mean over drawn ones.",
     )
     yield Case(
