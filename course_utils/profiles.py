@@ -30,11 +30,10 @@ SIZES = {
         "photograph_epochs":  (    1,   20,    20),
     },
     "03": {
-        "filters":            (    8,    8,    32),
-        "inception_filters":  (   16,   16,    32),
+        "filters":            (   16,   16,    32),
         "copies":             (    1,    5,     7),  # of every picture, moved and mirrored
-        "epochs":             (    1,   18,    60),
-        "inception_epochs":   (    1,    2,    60),
+        "epochs":             (    1,   12,    40),
+        "inception_epochs":   (    1,    2,    40),
         "short_epochs":       (    1,    8,    30),
     },
     "04": {
@@ -48,18 +47,19 @@ SIZES = {
         "gan_epochs":         (    1,   60,   150),
     },
     "05": {
-        "seeds":              (    1,    3,     3),  # trainings behind every row of a table
-        "epochs":             (    1,   12,    40),
-        "copies":             (    1,    4,     4),  # changed copies of each window, with its mirror
-        "resnet_epochs":      (    1,    8,    30),
-        "pretrain_epochs":    (    1,    8,    30),
-        "few_seeds":          (    1,    5,     5),
-        "few_epochs":         (    1,    8,    20),
-        "tune_epochs":        (    1,   10,    20),
-        "drawn":              (   40, 2400, 10000),
-        "drawn_epochs":       (    1,    5,    10),
-        "autoencoder_epochs": (    1,    4,    40),
-        "head_epochs":        (    1,   10,    20),
+        "seeds":                (    1,    3,     3),  # trainings behind a row, unless it says otherwise
+        "remedy_seeds":         (    1,    2,     3),
+        "epochs":               (    4,   20,    40),
+        "copies":               (    4,    4,     4),  # changed copies of each window, with its mirror
+        "pretrain_epochs":      (    1,    5,    30),
+        "few_seeds":            (    1,    3,     5),
+        "few_epochs":           (    1,    8,    20),
+        "tune_epochs":          (    1,   10,    20),
+        "drawn":                (   40, 1800, 10000),
+        "drawn_epochs":         (    1,    6,    10),
+        "autoencoder_epochs":   (    1,    4,    40),
+        "head_epochs":          (    1,   10,    20),
+        "tuned_encoder_epochs": (    1,    4,    20),
     },
 }  # fmt: skip
 
