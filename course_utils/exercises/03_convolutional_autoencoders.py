@@ -74,8 +74,8 @@ def q2(convolve):
         yield Case(
             f"{name}: the shape", lambda v=volume, k=kernel: np.shape(convolve(v.copy(), k.copy())),
             expected.shape,
-            f"{remark} One map for each filter, as high and wide as the volume; n is the side of the filter, "
-            "which is not always 3.",
+            "One map for each filter, as high and wide as the volume: pad with n // 2 zeros on every "
+            "side, where n is the side of the filter, not always 3.",
         )
         yield Case(
             name, lambda v=volume, k=kernel: np.asarray(convolve(v.copy(), k.copy())), expected, remark,
@@ -112,7 +112,8 @@ def q3(paint):
         yield Case(
             f"{name}: the shape",
             lambda z=z, b=brush, s=stride: np.shape(paint(z.copy(), b.copy(), s)), expected.shape,
-            "(h − 1)·stride + n rows: the last stroke begins (h − 1) steps down and is n high.",
+            "(h − 1)·stride + n rows: the last stroke begins (h − 1) steps down and is n high. n is the side "
+            "of the brush, not always 3.",
         )
         yield Case(
             name, lambda z=z, b=brush, s=stride: np.asarray(paint(z.copy(), b.copy(), s)), expected, remark
