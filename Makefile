@@ -4,7 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-NBVAL := $(BIN)/python -m pytest -q --nbval-lax -p no:cacheprovider
+# A notebook a worker: one kernel does not keep two cores busy.
+NBVAL = $(BIN)/python -m pytest -q --nbval-lax -p no:cacheprovider $(PARALLEL) --dist loadfile
 LECTURES = $(filter-out %_exercises.ipynb, $(wildcard notebooks/*.ipynb))
 WORKED = $(wildcard solutions/*.ipynb)
 NOT_HERE = --ignore tests/test_notebooks.py --ignore tests/test_jupyterlab.py  # they need jupyterlab
