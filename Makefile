@@ -42,7 +42,8 @@ test-backends: test-units test-jax test-torch
 test-jax test-torch: test-%: $(VENV)-%/.tests
 	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -q $(PARALLEL) $(FEWER) $(NOT_HERE)
 
-# For a machine with a GPU: the lectures as they run there.
+# For a machine with a GPU: the lectures as they run there, one at a time.
+test-gpu: PARALLEL = -n 1
 test-gpu: $(VENV)/.tests
 	$(BIN)/pip install --quiet "tensorflow[and-cuda]"
 	$(BIN)/python -c "import course_utils; assert course_utils.setup().name == 'gpu', 'Keras sees no GPU'"
