@@ -176,9 +176,17 @@ def test_a_lecture_shows_pictures_and_compares_a_result_with_a_bar(path):
 
 
 @every_lecture
+def test_the_map_and_the_lecture_name_the_same_minutes(path):
+    on_the_map = re.search(rf"{path.name}\) \| [^|]+ \| (\d+) \|", (notebooks.ROOT / "README.md").read_text())
+    in_the_lecture = re.search(r"\*\*Time\*\* (\d+) minutes", notebooks.read(path).cells[0].source)
+    assert on_the_map[1] == in_the_lecture[1]
+
+
+@every_lecture
 def test_the_readme_shows_the_values_that_a_lecture_printed(path):
     readme = (notebooks.ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.findall(rf"^\| {path.stem[:2]} \| [^|]+ \| ([\d.]+)°? \|", readme, re.M)
+    assert len(shown) == len(re.findall(rf"^\| {path.stem[:2]} \| ", readme, re.M))
     assert shown or path.stem.startswith("00")
     values = [float(value) for value in re.findall(r": ([\d.]+) \(bar", printed(notebooks.read(path)))]
     for number in shown:
