@@ -5,9 +5,9 @@
     python -m course_utils.notebooks outputs [NAME …]   run notebooks and store what they print
 
 A cell with the tag `quote:course_utils.models.unet:unet` holds the source of that function, its
-docstring left out; `quote:README.md:map` holds the part of a file between `<!-- map -->` and
-`<!-- /map -->`. The tag `setup` marks the set-up cell. Of a cell with the tag `title-picture`, the
-stored figure becomes the picture of the title cell.
+docstring left out (of a method: `quote:module:Class.method`); `quote:README.md:map` holds the part of
+a file between `<!-- map -->` and `<!-- /map -->`. The tag `setup` marks the set-up cell. Of a cell with
+the tag `title-picture`, the stored figure becomes the picture of the title cell.
 """
 
 import ast
@@ -15,6 +15,7 @@ import base64
 import copy
 import importlib
 import inspect
+import operator
 import re
 import sys
 import textwrap
@@ -93,7 +94,7 @@ def quoted(tag):
         if not part:
             raise ValueError(f"{place}: no part between <!-- {name} --> and <!-- /{name} -->.")
         return part[1].strip().replace("](notebooks/", "](")
-    function = getattr(importlib.import_module(place), name)
+    function = operator.attrgetter(name)(importlib.import_module(place))
     lines = textwrap.dedent(inspect.getsource(function)).splitlines()
     body = ast.parse("\n".join(lines)).body[0].body
     if ast.get_docstring(ast.parse("\n".join(lines)).body[0]) is not None:
