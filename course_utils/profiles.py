@@ -33,8 +33,8 @@ SIZES = {
         "filters":            (   16,   16,    32),
         "copies":             (    1,    5,     7),  # of every picture, moved and mirrored
         "epochs":             (    1,   12,    40),
-        "inception_epochs":   (    1,    2,    40),
-        "short_epochs":       (    1,    8,    30),
+        "inception_epochs":   (    1,    3,    40),
+        "short_epochs":       (    1,    6,    30),
     },
     "04": {
         "seeds":              (    1,    3,     5),
@@ -48,7 +48,7 @@ SIZES = {
     },
     "05": {
         "seeds":                (    1,    3,     3),  # trainings behind a row, unless it says otherwise
-        "remedy_seeds":         (    1,    2,     3),
+        "remedy_seeds":         (    1,    1,     3),
         "epochs":               (    4,   20,    40),
         "copies":               (    4,    4,     4),  # changed copies of each window, with its mirror
         "pretrain_epochs":      (    1,    5,    30),
@@ -59,7 +59,6 @@ SIZES = {
         "drawn_epochs":         (    1,    6,    10),
         "autoencoder_epochs":   (    1,    4,    40),
         "head_epochs":          (    1,   10,    20),
-        "tuned_encoder_epochs": (    1,    4,    20),
     },
 }  # fmt: skip
 
