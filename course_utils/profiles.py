@@ -43,6 +43,7 @@ SIZES = {
         "label_epochs":       (    1,    6,    10),
         "label_seeds":        (    1,    5,     5),
         "control_seeds":      (    1,    3,     5),
+        "plane_epochs":       (    1,  180,   180),
         "vae_epochs":         (    1,   45,   100),
         "gan_epochs":         (    1,   60,   150),
     },

@@ -178,14 +178,14 @@ def _in_float32(make_autoencoder, code):
 
 
 def _moving_directions(model, pictures):
-    """In how many directions a small change of the input can move the output (at most 16 counted)."""
-    step = 0.01
+    """In how many directions a small change of the input can move the output, median over pictures."""
+    step = 2e-3  # where a step crosses the kink of a ReLU, slopes mix: so small steps, and the median
     base = np.repeat(pictures, 64, axis=0)
     moved = base + step * np.tile(np.eye(64).reshape(64, 8, 8, 1), (len(pictures), 1, 1, 1))
     change = model.predict(moved, verbose=0) - model.predict(base, verbose=0)
     slopes = change.reshape(len(pictures), 64, 64) / step
     strengths = np.linalg.svd(slopes, compute_uv=False)
-    return int((strengths > 0.05 * strengths[:, :1]).sum(axis=1).max())
+    return int(np.median((strengths > 0.05 * strengths[:, :1]).sum(axis=1)))
 
 
 @question(
@@ -216,7 +216,7 @@ def q5(make_autoencoder):
     )
     yield Case(
         "code = 2, in how many directions the output can move around a digit",
-        lambda: _moving_directions(model, held_out[:4]), "at most 2",
+        lambda: _moving_directions(model, held_out[:15]), "at most 2",
         "Two numbers cannot steer more. Is there a way around the code?", right=lambda n: n <= 2,
     )
     model.compile(keras.optimizers.Adam(3e-3), loss="mse")
@@ -231,7 +231,7 @@ def q5(make_autoencoder):
     )
     yield Case(
         "code = 7, in how many directions the output can move around a digit",
-        lambda: _moving_directions(_in_float32(make_autoencoder, 7), held_out[:4]), "more than 2",
+        lambda: _moving_directions(_in_float32(make_autoencoder, 7), held_out[:15]), "more than 2",
         "The argument `code` must set the size of the code.", right=lambda n: n > 2,
     )
 

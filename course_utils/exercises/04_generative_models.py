@@ -144,7 +144,7 @@ def q3(slope):
     "The network gives log σ²: σ² is ops.exp(log_variance), and σ is ops.exp(log_variance / 2).",
     "price = ops.sum(mean² + σ² - log_variance - 1, axis=-1) / 2: a sum over the numbers of a code, and one "
     "price for each picture.",
-    done="Right. Free clouds, expensive clouds, and codes of two numbers; and gradients can pass.",
+    done="Right. Free clouds, expensive clouds, and codes of two numbers.",
 )
 def q4(cloud):
     def call(mean, log_variance, noise):
@@ -247,7 +247,7 @@ def _samples(generate):
     """Train and test digits as in the sheet, and 100 samples of each digit: rows and labels."""
     digits = load_digits()
     rows = digits.data / 16
-    labels = np.repeat(np.arange(10), 100)
+    labels = np.random.default_rng(1).permutation(np.repeat(np.arange(10), 100))
     samples = np.asarray(generate(labels, np.random.default_rng(0)), float)
     return (rows[:1200], digits.target[:1200]), (rows[1500:], digits.target[1500:]), (samples, labels)
 
