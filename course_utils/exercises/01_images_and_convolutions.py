@@ -153,7 +153,8 @@ def q3(answer):
     yield Case(
         "`nothing_if_even` on lying stripes, each row bright in turn",
         lambda: max(abs(_answer_to(blind, picture).item()) for picture in lying),
-        "an answer other than 0 to one of them", "A kernel of zeros sees nothing at all.",
+        "an answer other than 0 to one of them",
+        "A kernel of zeros sees nothing at all, and one whose *rows* add up to 0 no lying stripes.",
         right=lambda strongest: strongest > 1e-3,
     )
 

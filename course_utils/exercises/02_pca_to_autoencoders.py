@@ -34,7 +34,8 @@ def q1(answer):
         "`error`",
         lambda: error,
         "the mean over the four pictures of the squared distance from the line",
-        "The error of one picture is the sum over both its pixels, not their mean.",
+        "The error of one picture is the sum over both its pixels, not their mean; and it is what the line "
+        "loses, not what it keeps.",
         right=lambda e: np.isclose(float(e), 2.0, atol=1e-3),
     )
 
@@ -153,7 +154,7 @@ def q4(kl_divergence):
         ),
         (half, tail, 0.25 * np.log(2), "Which of the two weights the sum?"),
         ([1.0, 0.0], [0.5, 0.5], np.log(2), "What should 0 · log 0 be?"),
-        ([0.5, 0.5], [1.0, 0.0], np.inf, "q rules out what p expects: no finite code length will do."),
+        ([0.5, 0.5], [1.0, 0.0], np.inf, "q rules out what p expects: no number of questions will do."),
     ):
         yield Case(
             f"p = {p} and q = {q}",
@@ -274,7 +275,8 @@ def q6(answer):
     )
     yield Case(
         "`error`, the error on validation at best_k", lambda: error, errors[int(best_k) - 1],
-        "Take the mean over all pixels of all validation digits. (Is this the test error?)", tolerance=2e-4,
+        "The mean over all pixels of all validation digits. (Is best_k one off, or this the test error?)",
+        tolerance=2e-4,
     )
     yield Case(
         "the report", lambda: report, "three sentences or more, 30 words at least",

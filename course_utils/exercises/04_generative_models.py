@@ -163,7 +163,10 @@ def q4(cloud):
         right=lambda text: text == "(3, 2), (3,)",
     )
     for given, arguments, codes, price, remark in (
-        ("mean 0, σ² = 1, noise 2", ([[0]], [[0]], [[2]]), [[2]], [0], "This cloud is N(0, 1) itself."),
+        (
+            "mean 0, σ² = 1, noise 2", ([[0]], [[0]], [[2]]), [[2]], [0],
+            "This cloud is N(0, 1) itself, and the dice say 2.",
+        ),
         ("mean 1, σ² = 1, noise 0", ([[1]], [[0]], [[0]]), [[1]], [0.5], "Half of 1² + 1 - log 1 - 1."),
         (
             "mean 0, log σ² = log 4, noise 1", ([[0]], [[np.log(4)]], [[1]]), [[2]], [(3 - np.log(4)) / 2],
@@ -262,7 +265,8 @@ def _spread(rows):
     "variances that PCA found. Draw codes, turn them back into pixels, clip to 0 … 1.",
     "With k = 0 you have the mean, with k = 64 the Gaussian of the lecture. Measure reading, variety and "
     "nearest against validation for several k, then settle on one.",
-    done="""Your generator passes. Now hold your report against this rubric, a point each:
+    done="""Your generator passes (so would a copier with noise).
+Now hold your report against this rubric, a point each:
   1. It says how the generator works and which size of it was varied, all else equal.
   2. Variety was compared with validation digits (not test), and the size was chosen there.
   3. It names the trade between share read rightly, variety and nearest, and why it is one.

@@ -119,6 +119,22 @@ def q3(dropout):
         right=lambda v: abs(v - 0.25) < 0.02,
     )
     yield Case(
+        "200 × 100 ones, rate = 0.25, the zeros, whether their number is the same in five draws",
+        lambda: bool(len({int(np.sum(drop(ones, 0.25, seed) == 0)) for seed in range(5)}) == 1), "False",
+        "Each number is dropped with probability `rate`, whatever happens to the others; their count varies.",
+        right=lambda same: same is False,
+    )
+    yield Case(
+        "200 × 100 ones, rate = 0.25, the largest number", lambda: drop(ones, 0.25).max(), 4 / 3,
+        "What is not dropped is divided by the probability to be kept, 1 − rate.",
+    )
+    kept = np.array([4.0, 8.0])
+    yield Case(
+        "x = [4, 8], rate = 0.5, `x` itself afterwards",
+        lambda: (dropout(kept, 0.5, np.random.default_rng(0)), kept)[1], [4.0, 8.0],
+        "Do not change the array that you are given; make a new one.",
+    )
+    yield Case(
         "200 × 100 ones, rate = 0.25, the mean", lambda: drop(ones, 0.25).mean(), "about 1",
         "What is not dropped has to make up for what is: divide by the share that is kept.",
         right=lambda v: abs(v - 1) < 0.03,
