@@ -18,9 +18,10 @@ PACKAGE_torch ?= torch
 lab: $(VENV)/.student
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB) notebooks/00_start_here.ipynb
 
-# On JAX and torch only the quick tests: that each network trains and is saved there too takes ten minutes
-# more, and is `make test-backends` (every Monday in CI).
+# Without the tests that build, train and save every network apart from the lectures, and on JAX and torch
+# only the tests of numbers: the rest takes half an hour more, and is `make test-backends` (Mondays in CI).
 test: FEWER = -m "not slow"
+test: NUMBERS = $(addprefix tests/test_, attention.py crf.py losses.py matching.py metrics.py models.py)
 test: lint test-backends test-notebooks
 
 test-quick: lint  # under five minutes: no network is trained, no notebook runs in the cpu profile
@@ -31,7 +32,7 @@ lint: $(VENV)/.tests
 	$(BIN)/ruff check .
 
 test-units: $(VENV)/.tests
-	$(BIN)/python -m pytest -q $(PARALLEL)
+	$(BIN)/python -m pytest -q $(PARALLEL) $(FEWER)
 
 test-notebooks: $(VENV)/.tests
 	CI=1 COURSE_PROFILE=cpu $(NBVAL) $(LECTURES) $(WORKED)
@@ -40,7 +41,7 @@ test-notebooks: $(VENV)/.tests
 test-backends: test-units test-jax test-torch
 
 test-jax test-torch: test-%: $(VENV)-%/.tests
-	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -q $(PARALLEL) $(FEWER) $(NOT_HERE)
+	KERAS_BACKEND=$* $(VENV)-$*/bin/python -m pytest -q $(PARALLEL) $(FEWER) $(or $(NUMBERS),$(NOT_HERE))
 
 # For a machine with a GPU: the lectures as they run there, one at a time.
 test-gpu: PARALLEL = -n 1

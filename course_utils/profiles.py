@@ -33,7 +33,6 @@ SIZES = {
         "filters":            (   16,   16,    32),
         "copies":             (    1,    5,     7),  # of every picture, moved and mirrored
         "epochs":             (    1,   12,    40),
-        "inception_epochs":   (    1,    3,    40),
         "short_epochs":       (    1,    6,    30),
     },
     "04": {

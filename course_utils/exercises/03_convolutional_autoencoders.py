@@ -195,8 +195,8 @@ def q5(make_denoiser):
         "the error on unseen noisy digits after 30 epochs",
         lambda: float(np.mean((model.predict(noisy, verbose=0) - held_out) ** 2)),
         f"at most {0.9 * best:.4f}, nine tenths of PCA's best, {best:.4f}",
-        "How many numbers pass your narrowest layer? What the lecture's code of 256 lost, a shorter one "
-        "loses too. If none is narrow: are there activations, and can a pixel see its neighbours?",
+        "How many numbers pass your narrowest layer? Fewer than a dozen are too few here. If none is "
+        "narrow: are there activations, and can a pixel see its neighbours?",
         right=lambda error: error <= 0.9 * best,
     )
 
@@ -204,7 +204,7 @@ def q5(make_denoiser):
 @functools.cache  # the same for every check
 def _pca_errors():
     """(4, 2): validation errors for N = 20, 40, 80, 140 with 16 and with all components."""
-    parts = [data.load("toyvoc", part, size=64).subset(["dog", "aeroplane"]) for part in ("train", "val")]
+    parts = [data.dogs_and_aeroplanes(part, size=64)[0] for part in ("train", "val")]
     train, val = (part.images.reshape(-1, 64 * 64 * 3) for part in parts)
     errors = []
     for n in (20, 40, 80, 140):
