@@ -278,8 +278,12 @@ def not_installed(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "smoke")
 
 
+# The set-up cell is the same in all: on a change, the first lecture and the sheets will do.
+ALONE = [LECTURES[0], *(pytest.param(path, marks=pytest.mark.slow) for path in LECTURES[1:]), *SHEETS]
+
+
 @pytest.mark.notebooks
-@pytest.mark.parametrize("path", [*LECTURES, *SHEETS], ids=by_name)
+@pytest.mark.parametrize("path", ALONE, ids=by_name)
 def test_a_notebook_copied_alone_into_an_empty_folder_runs(path, tmp_path, monkeypatch, not_installed):
     folder = tmp_path / "a folder with spaces"
     folder.mkdir()

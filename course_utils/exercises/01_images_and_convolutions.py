@@ -121,8 +121,9 @@ def q3(answer):
         "The picture is 0 there and its Laplacian 4. Picture *minus* Laplacian: mind the sign.",
     )
     yield Case(
-        "`sharpen` on a single 1", lambda: _answer_to(sharpen, dot[1:4, 1:4]).item(), 5.0,
-        "The Laplacian there is -4.",
+        "`sharpen` on a picture that is 1 only in the middle, the middle 3×3 of the output",
+        lambda: _answer_to(sharpen, dot), np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+        "The Laplacian there is -4 in the middle and 1 at its four neighbours.",
     )
     yield Case(
         "`diagonal` on a slope that rises by 1 to the right and by 1 downwards",
@@ -134,7 +135,11 @@ def q3(answer):
         lambda: _answer_to(diagonal, np.add.outer(-np.arange(3), np.arange(3))).item(), 0.0,
         "Upper left and lower right are equal there.",
     )
-    yield Case("`diagonal` on a single 1", lambda: _answer_to(diagonal, dot[1:4, 1:4]).item(), 0.0)
+    yield Case(
+        "`diagonal` on a picture that is 1 only in the middle, the middle 3×3 of the output",
+        lambda: _answer_to(diagonal, dot), np.array([[0.5, 0, 0], [0, 0, 0], [0, 0, -0.5]]),
+        "Only two neighbours count. The sum of across and down agrees on slopes, not on a point.",
+    )
     yield Case(
         "`nothing_if_even` on an even 7", lambda: _answer_to(blind, flat).item(), 0.0,
         "What must all nine weights add up to?",

@@ -174,7 +174,7 @@ def _reach(model, channels):
     "layers.Add()([f, x]) adds.",
     "Where x has another number of channels than `filters`, x cannot be added as it is: send it through a "
     "1×1 convolution with `filters` filters first. x.shape[-1] tells.",
-    done="Right. With all weights at 0 the block lets its input through: it begins as nothing, and learns "
+    done="Right. With all weights at 0 the block is the ReLU of its input: it begins as nothing, and learns "
     "a change.",
 )
 def q4(residual_block):
