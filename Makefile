@@ -19,13 +19,13 @@ lab: $(VENV)/.student
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB) notebooks/00_start_here.ipynb
 
 # Without the tests that build, train and save every network apart from the lectures, and on JAX and torch
-# only the tests of numbers: the rest takes half an hour more, and is `make test-backends` (Mondays in CI).
+# only the tests of numbers: the rest takes longer than all of this, and is `make test-backends` (Mondays in CI).
 test: FEWER = -m "not slow"
 test: NUMBERS = $(addprefix tests/test_, attention.py crf.py losses.py matching.py metrics.py models.py)
 test: lint test-backends test-notebooks
 
-test-quick: lint  # under five minutes: no network is trained, no notebook runs in the cpu profile
-	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow"
+test-quick: lint  # a few minutes: the numbers, and every notebook in the smoke profile
+	$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" $(NOT_HERE)
 	COURSE_PROFILE=smoke COURSE_RETRAIN=1 $(NBVAL) $(LECTURES) $(WORKED)
 
 lint: $(VENV)/.tests

@@ -367,8 +367,8 @@ def q6(answer):
     yield Case(
         "the validation digits, moved by two pixels, the share that is read rightly",
         lambda: share, "at least 0.88",
-        "Is each kernel without its mean and of length 1 (as_bank)? Then: bars through the middle reach "
-        "about 0.7, random numbers 0.84: offsets, ends, bends are missing."
+        "Is each kernel without its mean and of length 1 (as_bank)? Then: bars through the middle do "
+        "worse than random numbers, and these not well enough: offsets, ends, bends are missing."
         if share > 0.6
         else "Do the kernels differ enough from each other, and is each without its mean and of length 1?",
         right=lambda share: share >= 0.88,

@@ -228,7 +228,8 @@ def q5(make_autoencoder):
     yield Case(
         f"code = 2, the error on held-out digits after 40 epochs (PCA: {bar:.4f})",
         lambda: np.mean((model.predict(held_out, verbose=0) - held_out) ** 2), f"at most {0.9 * bar:.4f}",
-        "Does the decoder have an activation between its layers?", right=lambda e: e <= 0.9 * bar,
+        "Does the decoder have an activation between its layers, and the code itself none?",
+        right=lambda e: e <= 0.9 * bar,
     )
     yield Case(
         "code = 7, in how many directions the output can move around a digit",

@@ -52,7 +52,9 @@ def q2(log_loss):
     coin = np.zeros((2, 2))
     three = np.log([[0.2, 0.5, 0.3], [0.7, 0.2, 0.1]])
     for name, logits, labels, expected, remark in (
-        ("logits [[0, 0], [0, 0]], labels [0, 1]", coin, [0, 1], np.log(2), "Equal logits: a coin."),
+        ("logits [[0, 0], [0, 0]], labels [0, 1]", coin, [0, 1], np.log(2),
+            "Equal logits: p = ½ and the price log 2 = 0.693. 1.386: a sum instead of the mean, or a "
+            "softmax over all pictures? 1: log2? 0: no softmax?"),
         (
             "logits log [[0.2, 0.5, 0.3], [0.7, 0.2, 0.1]], labels [1, 0]", three, [1, 0],
             -np.mean(np.log([0.5, 0.7])),
@@ -101,7 +103,8 @@ def q3(dropout):
     ones = np.ones((200, 100))
     yield Case(
         "x = [4, 8], rate = 0", lambda: drop([4.0, 8.0], 0.0), [4.0, 8.0],
-        "With rate 0 nothing is dropped: a number stays with probability 1 − rate, not rate.",
+        "With rate 0 nothing is dropped, and nothing has to make up for it: a number stays with "
+        "probability 1 − rate and is divided by that same share, not by rate.",
     )
     yield Case(
         "200 × 100 ones, rate = 0.25, the shape", lambda: drop(ones, 0.25).shape, (200, 100),
@@ -156,6 +159,21 @@ def _block(residual_block, channels, filters):
         return keras.Model(x, residual_block(x, filters))
     finally:
         keras.config.set_dtype_policy(policy)
+
+
+def _handing_on(residual_block):
+    """The block with convolutions that change nothing, and a first normalization that takes off 10."""
+    model, first = _block(residual_block, 4, 4), True
+    for w in model.weights:
+        value = np.zeros(w.shape, "float32")
+        if w.path.endswith("kernel"):
+            value[w.shape[0] // 2, w.shape[1] // 2] = np.eye(4)
+        elif w.path.endswith(("gamma", "moving_variance")):
+            value += 1
+        elif w.path.endswith("beta") and first:
+            value, first = value - 10, False
+        w.assign(value)
+    return model
 
 
 def _reach(model, channels):
@@ -221,9 +239,21 @@ def q4(residual_block):
         right=lambda d: d < 1e-6,
     )
     yield Case(
+        "filters = 4, convolutions that hand on their input and −10 between them: the largest difference "
+        "to relu(x)", lambda: abs(_handing_on(residual_block).predict(x, verbose=0) - np.maximum(x, 0)).max(),
+        "0", "Is there a relu between the first normalization and the second convolution?",
+        right=lambda d: d < 1e-6,
+    )
+    yield Case(
         "4 channels in and filters = 6, the output shape for 2 pictures of 9×9",
         lambda: _block(residual_block, 4, 6).predict(x, verbose=0).shape, (2, 9, 9, 6),
         "4 channels cannot be added to 6: x needs a 1×1 convolution there.",
+    )
+    yield Case(
+        "4 channels in and filters = 6, whether there is a 1×1 kernel from 4 to 6 channels",
+        lambda: any(w.shape == (1, 1, 4, 6) for w in _block(residual_block, 4, 6).weights), "True",
+        "The convolution on the way of x is 1×1, as it only has to change the channels.",
+        right=lambda found: found is True,
     )
 
 
