@@ -6,7 +6,9 @@ from scipy import ndimage, spatial
 from course_utils.data import sources
 from course_utils.data.segmentation import Segmentation
 
-# First and last handwritten digit (of scikit-learn's 1,797) and number of scenes of each split.
+# First and last handwritten digit (of scikit-learn's 1,797, shuffled) and number of scenes of each split.
+# In the file's own order the last 300 are of another kind: nearest neighbours in the first 1,197 read
+# 95 % of them, but 99 % of the 300 before.
 _DIGITS = {"train": (0, 1197, 1500), "val": (1197, 1497, 300), "test": (1497, 1797, 300)}
 
 
@@ -28,7 +30,8 @@ def load_digits(split, size, limit):
 
     first, last, count = _DIGITS[split]
     bunch = datasets.load_digits()
-    return _digits_scenes(bunch.images[first:last] / 16, bunch.target[first:last], first, count, size, limit)
+    chosen = np.random.default_rng(0).permutation(len(bunch.target))[first:last]
+    return _digits_scenes(bunch.images[chosen] / 16, bunch.target[chosen], first, count, size, limit)
 
 
 def load_mnist(split, size, limit):
