@@ -13,7 +13,7 @@ PARALLEL ?= -n auto
 PACKAGE_jax ?= jax
 PACKAGE_torch ?= torch
 
-.PHONY: lab test test-quick test-units test-notebooks test-backends test-jax test-torch test-gpu lint sync exercises outputs bench clean
+.PHONY: lab test test-quick test-units test-notebooks test-backends test-jax test-torch test-gpu lint sync exercises outputs bench studies clean
 
 lab: $(VENV)/.student
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB) notebooks/00_start_here.ipynb
@@ -60,6 +60,11 @@ outputs: $(VENV)/.tests
 
 bench: $(VENV)/.tests
 	for benchmark in tests/benchmarks/*.py; do $(BIN)/python $$benchmark; done
+
+# The tables under data/studies/, a quarter of an hour on two cores; that of photographs where COURSE_DATA_DIR has them.
+studies: $(VENV)/.tests
+	$(BIN)/python tests/studies/unet_six_trainings.py toyvoc
+	test -z "$$COURSE_DATA_DIR" || $(BIN)/python tests/studies/unet_six_trainings.py voc2012
 
 clean:
 	rm -rf .venv* *.egg-info build .pytest_cache .ruff_cache

@@ -60,6 +60,53 @@ SIZES = {
         "autoencoder_epochs":   (    1,    4,    40),
         "head_epochs":          (    1,   10,    20),
     },
+    "06": {
+        "train":              (   64,  800,   800),
+        "val":                (   40,  300,   300),
+        "windows_a_scene":    (    2,    8,     8),
+        "patch_epochs":       (    1,    4,     8),
+        "timed":              (    4,   60,    60),  # scenes
+        "drawn":              (   16, 1000,  4000),
+        "epochs":             (    1,    4,    20),
+        "seeds":              (    1,    3,     5),  # trainings of every head
+        "head_epochs":        (    1,    2,     4),
+    },
+    "07": {
+        "seeds":              (    1,    3,     5),  # trainings behind every row of the table
+        "scenes":             (  100, 1200,  1200),
+        "epochs":             (    1,    3,     3),  # more would hide what a loss does to a rare class
+        "plateau_epochs":     (    2,   12,    12),
+    },
+    "08": {
+        "filters":            (    8,   16,    32),
+        "depth":              (    2,    2,     3),
+        "peak":               ( 4e-3, 4e-3,  4e-3),  # learning rate
+        "down_epochs":        (    1,    6,    10),
+        "up_epochs":          (    1,    2,     3),
+        "epochs":             (    1,    2,    20),
+        "at_once_epochs":     (    1,    6,    25),
+        "seeds":              (    1,    3,     5),  # trainings behind every row of a table
+        "loss_seeds":         (    1,    1,     5),
+        "cell_filters":       (    8,    8,    32),
+        "cell_epochs":        (    1,   10,    40),
+        "toyvoc":             (   40,  400,   800),
+        "six_epochs":         (    1,    6,    10),
+        "present_epochs":     (    1,    3,    10),
+        "few_epochs":         (    1,   10,    40),
+    },
+    "10": {
+        "train":              (   16,  740,   740),
+        "tune":               (    4,   60,    60),
+        "val":                (    8,  300,   300),
+        "seeds":              (    1,    3,     5),  # trainings behind every DeepLab
+        "control_seeds":      (    1,    1,     5),  # … and behind every single branch of v2
+        "fast_seeds":         (    1,    1,     3),
+        "encoder_epochs":     (    1,   16,    60),
+        "copies":             (    1,    2,     6),  # changed copies of each training scene
+        "head_epochs":        (    1,    2,     6),
+        "crf_scenes":         (    2,   40,   150),
+        "crf_tune":           (    2,   12,    60),
+    },
 }  # fmt: skip
 
 

@@ -76,13 +76,15 @@ def warmup_cosine(peak, data, epochs, *, batch_size=32, warmup=0.1):
 
     Args:
         peak: float, the highest learning rate.
-        data: what is trained on, anything with a length: a `Segmentation`, or the first of the arrays.
+        data: what is trained on, as for `fit`, or one array.
         epochs, batch_size: int, as for `fit`.
         warmup: float, share of all steps in which it rises.
 
     Returns:
         `keras.optimizers.schedules.CosineDecay` (Loshchilov & Hutter 2017), for an optimizer.
     """
+    if isinstance(data, tuple):
+        data = keras.tree.flatten(data)[0]
     batches = len(data) if isinstance(data, keras.utils.PyDataset) else -(-len(data) // batch_size)
     steps = epochs * batches
     rise = round(warmup * steps)

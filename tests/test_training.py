@@ -462,4 +462,7 @@ def test_warm_up_then_cosine():
     rates = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
     np.testing.assert_allclose(rates, [0, 0.05, 0.1, 0.05, 0], atol=1e-6)
     rates = [float(training.warmup_cosine(0.1, TRAIN.batches(8), 5, warmup=0)(step)) for step in (0, 5, 10)]
+    pair = (np.zeros((100, 2)), np.zeros(100))  # as long as its arrays
+    of_pair = training.warmup_cosine(0.1, pair, epochs=10, batch_size=10, warmup=0.2)
+    assert of_pair.get_config() == schedule.get_config()
     np.testing.assert_allclose(rates, [0.1, 0.05, 0], atol=1e-6)

@@ -1,0 +1,38 @@
+"""The tables of long trainings that the lectures and the README read: do their commands still make them?"""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "data" / "studies"
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "studies" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def table(name):
+    path = FOLDER / f"{name}.json"
+    if not path.exists():
+        pytest.skip(f"{path.name} has not been made; `make studies` makes it")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["toyvoc", "voc2012"])
+def test_the_six_trainings_are_those_of_the_script(name):
+    study, kept = script("unet_six_trainings"), table(f"six_trainings_{name}")
+    assert kept["settings"] == study.SETTINGS
+    for key, row in study.SIX.items():
+        assert tuple(kept["rows"][key][column] for column in study.SIX_COLUMNS) == row
+    further = set(kept["rows"]) - set(study.SIX)
+    assert further == (set() if name == "toyvoc" else set(study.HELPS))
+    for row in kept["rows"].values():
+        assert len(row["dice"]) == len(row["iou"]) == len(study.SETTINGS["seeds"])
+        for dice, iou in zip(row["dice"], row["iou"], strict=True):
+            assert iou == pytest.approx(dice / (2 - dice), abs=2e-4)
