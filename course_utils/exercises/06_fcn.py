@@ -321,7 +321,7 @@ def q6(answer):
         "Twenty numbers against twenty, without the background; the mean distance over all pixels of a "
         "class, all scenes together, not a mean of scenes' means; spearmanr, not corrcoef. (Zeros round a "
         "scene, as in the lecture, change little.)",
-        right=lambda c: abs(c - true_correlation) < 0.03,
+        right=lambda c: abs(c - true_correlation) < 0.01,
     )
     yield Case(
         "the report", lambda: report, "three sentences or more, 30 words at least",

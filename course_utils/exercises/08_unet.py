@@ -245,6 +245,16 @@ def q5(make_unet):
         "num_classes = 5, the channels of the logits",
         lambda: _in_float32(make_unet, 5).output_shape[-1], 5, "The argument sets the last layer's filters.",
     )
+    base = np.random.default_rng(0).uniform(size=(4, 64, 64, 1)).astype("float32")
+    moved = base.copy()
+    moved[:, 32, 32] += 5
+    yield Case(
+        "a picture of 64×64, in how many rows of the logits a change of the middle pixel is seen",
+        lambda: int((abs(model.predict(moved, verbose=0) - model.predict(base, verbose=0)) > 1e-6)
+                    .any(axis=(0, 2, 3)).sum()),
+        "at least 25", "Go down twice, with two convolutions on each level: the bottom sees far.",
+        right=lambda rows: rows >= 25,
+    )
     pictures, masks = _dots_near_a_star(512, seed=0)
     held_out, truth = _dots_near_a_star(100, seed=1)
     model.compile(keras.optimizers.Adam(5e-3), losses.CrossEntropy())
