@@ -78,6 +78,7 @@ SIZES = {
         "plateau_epochs":     (    2,   12,    12),
     },
     "08": {
+        "scenes":             (   60, 1500,  1500),  # at most, of each part
         "filters":            (    8,   16,    32),
         "depth":              (    2,    2,     3),
         "peak":               ( 4e-3, 4e-3,  4e-3),  # learning rate
