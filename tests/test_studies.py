@@ -1,4 +1,4 @@
-"""The tables of long trainings that the lectures and the README read: do their commands still make them?"""
+"""The tables of long trainings that lectures read: do their commands still make them?"""
 
 import importlib.util
 import json

@@ -5,7 +5,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from course_utils.exercises import Case, question
+from course_utils.exercises import Case, in_float32, question
 
 
 @question(
@@ -168,16 +168,6 @@ def _splits():
     return pictures[order[:1200]], pictures[order[1200:]]
 
 
-def _in_float32(make_autoencoder, code):
-    """The student's model, in float32 also where the profile computes in half precision."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        return make_autoencoder(code)
-    finally:
-        keras.config.set_dtype_policy(policy)
-
-
 def _moving_directions(model, pictures):
     """In how many directions a small change of the input can move the output, median over pictures."""
     step = 2e-3  # where a step crosses the kink of a ReLU, slopes mix: so small steps, and the median
@@ -198,11 +188,12 @@ def _moving_directions(model, pictures):
     "it has not seen.",
 )
 def q5(make_autoencoder):
+    make_autoencoder = in_float32()(make_autoencoder)
     train, held_out = _splits()
     keras.utils.set_random_seed(0)
     built = []
     yield Case(
-        "code = 2", lambda: built.append(_in_float32(make_autoencoder, 2)) or built[0],
+        "code = 2", lambda: built.append(make_autoencoder(2)) or built[0],
         "a Keras model", right=lambda answer: isinstance(answer, keras.Model),
     )
     model = built[0]
@@ -233,7 +224,7 @@ def q5(make_autoencoder):
     )
     yield Case(
         "code = 7, in how many directions the output can move around a digit",
-        lambda: _moving_directions(_in_float32(make_autoencoder, 7), held_out[:15]), "more than 2",
+        lambda: _moving_directions(make_autoencoder(7), held_out[:15]), "more than 2",
         "The argument `code` must set the size of the code.", right=lambda n: n > 2,
     )
 

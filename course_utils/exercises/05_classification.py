@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from course_utils import data
-from course_utils.exercises import Case, question
+from course_utils.exercises import Case, in_float32, question
 
 
 @question(
@@ -149,16 +149,12 @@ def q3(dropout):
     )
 
 
+@in_float32()
 def _block(residual_block, channels, filters):
     """The student's block as a float32 model on pictures (B, 9, 9, channels)."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        keras.utils.set_random_seed(0)
-        x = keras.Input((9, 9, channels))
-        return keras.Model(x, residual_block(x, filters))
-    finally:
-        keras.config.set_dtype_policy(policy)
+    keras.utils.set_random_seed(0)
+    x = keras.Input((9, 9, channels))
+    return keras.Model(x, residual_block(x, filters))
 
 
 def _handing_on(residual_block):
@@ -257,19 +253,15 @@ def q4(residual_block):
     )
 
 
+@in_float32()
 def _body():
     """A fixed small network with a layer "middle", for the question on heads."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        keras.utils.set_random_seed(3)
-        x = pictures = keras.Input((12, 12, 3))
-        x = layers.Conv2D(5, 3, activation="relu", name="first")(x)
-        x = layers.Conv2D(7, 3, activation="relu", name="middle")(x)
-        x = layers.GlobalAveragePooling2D()(x)
-        return keras.Model(pictures, layers.Dense(18, name="logits")(x))
-    finally:
-        keras.config.set_dtype_policy(policy)
+    keras.utils.set_random_seed(3)
+    x = pictures = keras.Input((12, 12, 3))
+    x = layers.Conv2D(5, 3, activation="relu", name="first")(x)
+    x = layers.Conv2D(7, 3, activation="relu", name="middle")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(pictures, layers.Dense(18, name="logits")(x))
 
 
 @question(

@@ -8,7 +8,7 @@ from scipy import ndimage
 from scipy.stats import spearmanr
 
 from course_utils import data, metrics
-from course_utils.exercises import Case, question
+from course_utils.exercises import Case, in_float32, question
 
 
 @question(
@@ -174,16 +174,12 @@ def q4(unpool):
         yield Case(name, lambda z=z, x=x: unpool(z.copy(), x.copy()), _unpool(z, x), remark)
 
 
+@in_float32()
 def _skip(add_skip, classes=3, channels=5):
     """The student's skip as a float32 model of two inputs."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        keras.utils.set_random_seed(0)
-        coarse, fine = keras.Input((4, 4, classes)), keras.Input((8, 8, channels))
-        return keras.Model([coarse, fine], add_skip(coarse, fine))
-    finally:
-        keras.config.set_dtype_policy(policy)
+    keras.utils.set_random_seed(0)
+    coarse, fine = keras.Input((4, 4, classes)), keras.Input((8, 8, channels))
+    return keras.Model([coarse, fine], add_skip(coarse, fine))
 
 
 def _raised(coarse):

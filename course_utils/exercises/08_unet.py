@@ -5,7 +5,7 @@ import numpy as np
 from scipy import ndimage
 
 from course_utils import losses, metrics
-from course_utils.exercises import Case, question
+from course_utils.exercises import Case, in_float32, question
 
 
 @question(
@@ -224,13 +224,14 @@ def _dots_near_a_star(count, seed):
     "pixel after a short training.",
 )
 def q5(make_unet):
+    make_unet = in_float32()(make_unet)
     built = []
     yield Case(
-        "num_classes = 2", lambda: built.append(_in_float32(make_unet, 2)) or built[0], "a Keras model",
+        "num_classes = 2", lambda: built.append(make_unet(2)) or built[0], "a Keras model",
         right=lambda model: isinstance(model, keras.Model),
     )
     keras.utils.set_random_seed(0)
-    model = _in_float32(make_unet, 2)
+    model = make_unet(2)
     yield Case(
         "num_classes = 2, the number of parameters", model.count_params, "at most 40,000",
         "Fewer filters will do.", right=lambda count: count <= 40_000,
@@ -243,7 +244,7 @@ def q5(make_unet):
         )
     yield Case(
         "num_classes = 5, the channels of the logits",
-        lambda: _in_float32(make_unet, 5).output_shape[-1], 5, "The argument sets the last layer's filters.",
+        lambda: make_unet(5).output_shape[-1], 5, "The argument sets the last layer's filters.",
     )
     base = np.random.default_rng(0).uniform(size=(4, 64, 64, 1)).astype("float32")
     moved = base.copy()
@@ -269,21 +270,10 @@ def q5(make_unet):
         "unseen dots and stars, the F1 of the dots near the star, after a short training",
         lambda: metrics.scores(metrics.confusion_matrix(truth, logits.argmax(axis=-1), 2)).f1[1],
         "at least 0.85",
-        "The dots' exact places are lost at the bottom. Do both skips arrive on the way up, before "
-        "the brackets, "
-        "and at their own size?",
+        "The dots' exact places are lost at the bottom. Do both skips arrive on the way up, before the "
+        "brackets, and at their own size?",
         right=lambda f1: f1 >= 0.85,
     )
-
-
-def _in_float32(make, *arguments):
-    """The student's model, in float32 also where the profile computes in half precision."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        return make(*arguments)
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def _share_found(answers, instances):

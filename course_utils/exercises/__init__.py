@@ -7,6 +7,7 @@ cases, and names the first that fails. Checks look at behaviour, never at names 
 """
 
 import ast
+import contextlib
 import dis
 import importlib
 import inspect
@@ -276,6 +277,17 @@ def _is_left_open(function):
         if isinstance(statement, ast.Expr) and getattr(statement.value, "value", None) is ...:
             return True
     return False
+
+
+@contextlib.contextmanager
+def in_float32():
+    """For checks: networks built within, or by a function so decorated, compute in float32 in any profile."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 # --- worked answers -------------------------------------------------------------------------------

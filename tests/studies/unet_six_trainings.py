@@ -6,8 +6,8 @@
 Foreground against background at 64×64, the settings of a student project on VOC 2009. Every training is
 made anew for each of three seeds on the train list and scored on the val list after its last epoch; nothing
 is chosen by a score. On VOC three further rows try what may help: changed copies, and weights from toyvoc.
-Writes data/studies/six_trainings_NAME.json; half an hour on two cores. The smoke profile takes forty pictures
-and one epoch a row, to see that the script runs, and prints its table only.
+Writes data/studies/six_trainings_NAME.json; toyvoc takes a quarter of an hour on two cores. The smoke
+profile takes forty pictures and one epoch a row, to see that the script runs, and prints its table only.
 """
 
 import datetime
@@ -44,7 +44,7 @@ HELPS = {  # further rows with the settings of row 6: changed copies, weights fr
 }
 SETTINGS = {
     "size": 64, "filters": 8, "depth": 4, "batch_size": 32, "learning_rate": 1e-3, "dropout": 0.5,
-    "toyvoc_pictures": 400,  # of each part, about as many as VOC has
+    "toyvoc_pictures": 400,  # of each part, for a study of a quarter of an hour
     "augment": {"flip": True, "zoom": 0.2, "rotation": 10.0, "colour": 0.2}, "seeds": [0, 1, 2],
 }  # fmt: skip
 COLUMNS = ("epochs", "optimizer", "loss", "batch_norm_and_dropout")
