@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from fill import random
 from keras import ops
 
-from course_utils.layers.normalization import LocalResponseNormalization
+from course_utils.layers.normalization import BatchNormalization, LocalResponseNormalization
 from course_utils.models.alexnet import alexnet
 from course_utils.models.googlenet import googlenet, inception
 from course_utils.models.lenet5 import lenet5
@@ -56,6 +57,35 @@ def test_local_response_normalization_needs_a_middle():
     with pytest.raises(ValueError, match=r"n=4 channels have no channel in their middle; n=5 would fit\."):
         LocalResponseNormalization(n=4)
 
+
+@pytest.mark.parametrize("shape", [(4, 6, 5, 3), (2, 1, 1, 3), (1, 1, 1, 3), (8, 3)])
+@pytest.mark.parametrize("trained", [True, False])
+def test_batch_normalization_is_that_of_keras(shape, trained):
+    x, wanted = 3 * random(shape, seed=0) + 1, random(shape, seed=1)
+    results = []
+    for layer in (BatchNormalization(), keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)):
+        inputs = keras.Input(shape[1:])
+        model = keras.Model(inputs, layer(inputs))
+        layer.trainable = trained
+        layer.gamma.assign([2.0, -1.0, 0.5])
+        layer.beta.assign([0.0, 1.0, -3.0])
+        model.compile(keras.optimizers.SGD(0.1), "mse")  # its steps are the gradients
+        model.fit(x, wanted, batch_size=len(x), epochs=3, shuffle=False, verbose=0)
+        results.append([model.predict(x, verbose=0), *model.get_weights()])
+    for ours, kerass in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, kerass, atol=2e-5)
+
+
+def test_batch_normalization_in_half_precision():
+    x = 100 * random((4, 16, 16, 3), seed=0)
+    layer = BatchNormalization(dtype="mixed_float16")
+    y = layer(x, training=True)
+    assert keras.backend.standardize_dtype(y.dtype) == "float16"
+    y = keras.ops.convert_to_numpy(y).astype("float64")
+    np.testing.assert_allclose(y.mean(axis=(0, 1, 2)), 0, atol=1e-2)
+    np.testing.assert_allclose(y.std(axis=(0, 1, 2)), 1, atol=1e-2)
+    variance = np.asarray(x, "float16").astype("float64").var(axis=(0, 1, 2))
+    np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * variance, rtol=1e-3)
 
 def test_inception_has_four_branches_over_the_same_place():
     inputs = keras.Input((9, 9, 2))

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from course_utils.layers.normalization import BATCH_NORM
+from course_utils.layers.normalization import BatchNormalization
 
 
 @keras.saving.register_keras_serializable(package="course_utils")
@@ -47,7 +47,7 @@ class AtrousSpatialPyramidPooling(layers.Layer):
         dtype = self.dtype_policy
         steps = [
             convolution(self.filters, kernel_size, use_bias=False, dtype=dtype, **options),
-            layers.BatchNormalization(**BATCH_NORM, dtype=dtype),
+            BatchNormalization(dtype=dtype),
             layers.ReLU(dtype=dtype),
         ]
         return keras.Sequential(steps, name=name)

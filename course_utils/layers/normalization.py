@@ -1,11 +1,43 @@
-"""Normalization that Keras does not have."""
+"""Normalization that Keras does not have, or has slower."""
 
 import keras
 from keras import layers, ops
 
-# The papers' code: epsilon 1e-5, and statistics that follow in tens of steps. Keras's own momentum, 0.99,
-# needs hundreds, more than a short training has.
-BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
+
+@keras.saving.register_keras_serializable(package="course_utils")
+class BatchNormalization(layers.BatchNormalization):
+    """Keras's layer with the papers' numbers, and on TensorFlow in one operation while it trains.
+
+    Keras computes it in a dozen operations, each of which reads the whole feature map: a third of a
+    U-Net's step on two cores. The numbers are the same.
+
+    Args:
+        momentum: float; statistics that follow in tens of steps. Keras's own 0.99 needs hundreds, more
+            than a short training has.
+        epsilon: float, as in the papers' code; Keras's own is 1e-3.
+        **kwargs: as for `keras.layers.BatchNormalization`.
+    """
+
+    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(self, inputs, training=None, mask=None):
+        plain = self.scale and self.center and not self.synchronized and mask is None
+        plain = plain and not getattr(self, "renorm", False)  # Keras 3.13 does not have that
+        maps = len(inputs.shape) == 4 and self.axis in (-1, 3) and inputs.dtype != "float64"
+        if not (training and self.trainable and plain and maps and keras.backend.backend() == "tensorflow"):
+            return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf  # where it is the back-end, it is installed
+
+        gamma, beta = (tf.cast(variable, "float32") for variable in (self.gamma, self.beta))
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs, gamma, beta, epsilon=self.epsilon, is_training=True
+        )
+        count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), "float32")
+        variance = variance * (count - 1) / count      # it divides by count - 1, Keras by count
+        for kept, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            kept.assign(kept * self.momentum + new * (1 - self.momentum))
+        return outputs
 
 
 @keras.saving.register_keras_serializable(package="course_utils")

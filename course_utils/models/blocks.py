@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from course_utils.layers.normalization import BATCH_NORM
+from course_utils.layers.normalization import BatchNormalization
 
 
 def conv(
@@ -52,7 +52,7 @@ def depthwise_conv(x, strides=1, dilation_rate=1, *, activation="relu", name=Non
 def norm_act(x, batch_norm=True, activation="relu", name=None):
     """Batch normalization and activation, each where it is asked for."""
     if batch_norm:
-        x = layers.BatchNormalization(**BATCH_NORM, name=name and f"{name}_norm")(x)
+        x = BatchNormalization(name=name and f"{name}_norm")(x)
     if activation:
         x = layers.Activation(activation, name=name and f"{name}_{activation}")(x)
     return x
