@@ -61,10 +61,12 @@ outputs: $(VENV)/.tests
 bench: $(VENV)/.tests
 	for benchmark in tests/benchmarks/*.py; do $(BIN)/python $$benchmark; done
 
-# The tables under data/studies/, a quarter of an hour on two cores; that of photographs where COURSE_DATA_DIR has them.
+# The tables under data/studies/, a quarter of an hour on two cores; with COURSE_DATA_DIR, which must have VOC 2012
+# and M2NIST, more than an hour.
 studies: $(VENV)/.tests
 	$(BIN)/python tests/studies/unet_six_trainings.py toyvoc
 	test -z "$$COURSE_DATA_DIR" || $(BIN)/python tests/studies/unet_six_trainings.py voc2012
+	test -z "$$COURSE_DATA_DIR" || $(BIN)/python tests/studies/m2nist.py
 
 clean:
 	rm -rf .venv* *.egg-info build .pytest_cache .ruff_cache

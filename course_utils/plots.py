@@ -292,8 +292,9 @@ def training_curves(history, *, title=None):
     names = [n for n in history if not n.startswith("val_") and n not in ("seconds", "learning_rate")]
     figure, axes = plt.subplots(1, len(names), figsize=(min(9, 4.5 * len(names)), 2.8), squeeze=False)
     alt = []
+    mark = "o" if len(history[names[0]]) < 3 else ""  # a line through one point would not show
     for axis, name in zip(axes.flat, names, strict=True):
-        parts = [("training", name, "-"), ("validation", f"val_{name}", "--")]
+        parts = [("training", name, f"{mark}-"), ("validation", f"val_{name}", f"{mark}--")]
         for label, key, dash in parts:
             if key in history:
                 axis.plot(np.arange(1, len(history[key]) + 1), history[key], dash, label=label)

@@ -95,6 +95,17 @@ SIZES = {
         "present_epochs":     (    1,    3,    10),
         "few_epochs":         (    1,   10,    40),
     },
+    "09": {
+        "train":              (  100, 1500,  1500),  # scenes
+        "test":               (   40,  300,   300),
+        "filters":            (    8,   16,    32),
+        "copies":             (    1,    3,     9),  # changed copies of each training scene
+        "peak":               ( 4e-3, 4e-3,  4e-3),  # learning rate
+        "down_epochs":        (    1,    1,     2),
+        "up_epochs":          (    1,    2,     4),
+        "seeds":              (    1,    3,     5),  # trainings behind nothing, places and copies
+        "control_seeds":      (    1,    1,     5),  # … and behind each of the two controls
+    },
     "10": {
         "train":              (   16,  740,   740),
         "tune":               (    4,   60,    60),

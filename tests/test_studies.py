@@ -1,4 +1,4 @@
-"""The tables of long trainings that lectures read: do their commands still make them?"""
+"""The tables of long trainings that lectures and README show: do their commands still make them?"""
 
 import importlib.util
 import json
@@ -36,3 +36,22 @@ def test_the_six_trainings_are_those_of_the_script(name):
         assert len(row["dice"]) == len(row["iou"]) == len(study.SETTINGS["seeds"])
         for dice, iou in zip(row["dice"], row["iou"], strict=True):
             assert iou == pytest.approx(dice / (2 - dice), abs=2e-4)
+
+
+def test_the_networks_of_m2nist_are_those_of_the_script():
+    study, kept = script("m2nist"), table("m2nist")
+    assert set(kept) == set(study.ROWS)
+    for name, row in kept.items():
+        assert (row["network"], row["loss"]) == study.ROWS[name]
+        assert row["settings"] == study.SETTINGS
+        assert row["parameters"] == study.NETWORKS[row["network"]]().count_params()
+        assert row["mean_f1"] == pytest.approx(sum(row["f1"]) / 10, abs=1e-4)
+
+
+def test_the_readme_shows_the_studies():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for row in table("m2nist").values():
+        assert f"{row['network']}, {row['loss']} | {row['mean_f1']:.3f} |" in readme
+    for key, row in table("six_trainings_voc2012")["rows"].items():
+        dice, iou = (sum(row[score]) / len(row[score]) for score in ("dice", "iou"))
+        assert f"| {key} | {dice:.2f} | {iou:.2f} |" in readme

@@ -230,8 +230,8 @@ def q5(add_skip):
     yield Case(
         "new weights, the largest difference to the coarse scores brought up bilinearly",
         lambda: abs(_skip(add_skip).predict([coarse, fine], verbose=0) - _raised(coarse)).max(), "0",
-        "At first the skip changes nothing: is its kernel zero, and the way up bilinear (not nearest)? A "
-        "relu would cut negative scores off.",
+        "At first the skip changes nothing: is its kernel zero, and the way up a bilinear resizing (not "
+        "nearest; a transposed convolution differs at the border)? A relu would cut negative scores off.",
         right=lambda d: d < 1e-4,
     )
     yield Case(

@@ -190,8 +190,8 @@ def q4(gradients):
         )
         yield Case(
             f"{name}: by W", lambda c=case: gradients(*c)[0], by_steps[0],
-            "Rows are units, columns inputs, (m, n). Is the slope of the activation in it, `slope` where "
-            "a is negative? And v?", tolerance=1e-3,
+            "Rows are units, columns inputs, (m, n). A row whose a is negative gets `slope` times the "
+            "rest (0 with slope 0). And is v in it?", tolerance=1e-3,
         )
 
 
@@ -236,8 +236,8 @@ def q5(adamw):
     yield Case(
         "gradient 1 everywhere, from (10,), rate 0.1, decay ½, 1 step",
         lambda: ask(lambda place: np.ones(1), [10], 0.1, 0.5, 1), [10 - 0.5 - 0.1],
-        "Decay added to the gradient would vanish in the division by √s: it stays outside, and is taken off "
-        "before Adam's step.",
+        "9.9: the decay was added to the gradient, where the division by √s undoes it. 9.405: it was taken "
+        "off after Adam's step instead of before.",
         tolerance=1e-4,
     )
     yield Case(
@@ -269,7 +269,7 @@ def _keras_adamw(gradient, start, rate, decay, steps):
 
 def _f1_of_cuts():
     """The cuts of the sheet and, on its validation pixels, the F1 of both networks at each."""
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(10)
     logits = rng.normal(-4.5, 2.0, 40_000)
     p = 1 / (1 + np.exp(-logits))
     truth = (rng.random(40_000) < p)[:20_000]
@@ -288,7 +288,7 @@ def _f1_of_cuts():
     "To think about for the report: half of the best F1; what IoU = F / (2 − F) does to the order of cuts; "
     "which pixels come first when logits are doubled.",
     done="""Your numbers hold and your report is there. Now hold the report against this rubric, a point each:
-  1. It names the best cut, its F1, and the F1 at one half beside it.
+  1. It begins with a prediction, and names the best cut, its F1, and the F1 at one half beside it.
   2. It compares the cut with half of the best F1, and says for which probabilities this must hold.
   3. It says that IoU has the same best cut, and why (it rises with F1).
   4. It says that doubled logits move the cut and keep the best F1, and why (the order stays).
@@ -306,7 +306,7 @@ def q6(answer):
             "best_cut", best_cut, honest,
             "Is F1 computed on validation, with p > cut? The accuracy would want a cut of one half.",
         ),
-        ("sure_cut", sure_cut, sure, "This is for p_sure; its best cut lies elsewhere."),
+        ("sure_cut", sure_cut, sure, "This is for p_sure. Doubled logits turn a p of 0.23 into 0.08."),
     ):
         yield Case(
             f"`{name}`", lambda cut=cut: cut, "a number from 0.01 to 0.99",

@@ -75,7 +75,7 @@ def q2(up_convolution):
     yield Case(
         "one pixel of two channels, 1 and 1; kernels 0 1 / 2 3 and 0 10 / 20 30",
         lambda: np.asarray(up_convolution(np.ones((1, 1, 2)), two_in))[..., 0], [[0, 11], [22, 33]],
-        "Channels that come in are added up.",
+        "Channels that come in are added up: the kernel's third axis goes out, its fourth comes in.",
     )
     x, kernel = rng.normal(size=(2, 3, 2)), rng.normal(size=(2, 2, 4, 2))
     layer = keras.layers.Conv2DTranspose(4, 2, strides=2, use_bias=False, dtype="float32")
@@ -104,7 +104,7 @@ def _raises(function, *arguments):
     "columns, which may have another border.",
     "Cut with skip[:, top : top + h, left : left + w], so that a border of 0 works too (skip[:, 0:-0] is "
     "empty). Then np.concatenate([…, x], axis=-1).",
-    done="Right. Three joints that fit, with and without a border, and three that do not.",
+    done="Right. Three joints that fit, with and without a border, and four that do not.",
 )
 def q3(joint):
     def numbers(h, w, c=1):
@@ -134,6 +134,7 @@ def q3(joint):
         ("a skip (1, 5, 4, 1) and x (1, 2, 2, 1), a border of 1½ rows", 5, 4),
         ("a skip (1, 4, 5, 1) and x (1, 2, 2, 1), a border of 1½ columns", 4, 5),
         ("a skip (1, 1, 2, 1) and x (1, 2, 2, 1), which is larger", 1, 2),
+        ("a skip (1, 2, 0, 1) and x (1, 2, 2, 1), which is larger by an even number", 2, 0),
     ):
         yield Case(
             f"{name}: what is raised", lambda h=high, w=wide: _raises(joint, numbers(h, w), x), "ValueError",
@@ -142,7 +143,7 @@ def q3(joint):
 
 
 class _Counted:
-    """A `predict` for q4: the range of each 5×5 window; counts its calls and remembers the tiles' shapes."""
+    """A `predict` for q4: window sums, no two weights alike; counts its calls and the tiles' shapes."""
 
     def __init__(self, border):
         self.border, self.shapes = border, []
@@ -151,8 +152,8 @@ class _Counted:
         self.shapes.append(np.shape(tile))
         tile = np.asarray(tile, float)
         b = self.border
-        spread = ndimage.maximum_filter(tile, 2 * b + 1) - ndimage.minimum_filter(tile, 2 * b + 1)
-        return spread[b : tile.shape[0] - b, b : tile.shape[1] - b]
+        weights = np.sqrt(np.arange(1.0, (2 * b + 1) ** 2 + 1)).reshape(2 * b + 1, 2 * b + 1)
+        return ndimage.correlate(tile, weights)[b : tile.shape[0] - b, b : tile.shape[1] - b]
 
 
 @question(
@@ -195,9 +196,9 @@ def q4(in_tiles):
         )
         yield Case(
             f"{name}: the answer", lambda got=got: got[0], expected,
-            "Is the picture padded once, as a whole? A tile padded by itself mirrors what is not "
-            "the picture's "
-            "edge. And is each answer written to its own place?",
+            "Is the picture padded once, as a whole, with its mirror image (mode='reflect', which does not "
+            "repeat the edge)? A tile padded by itself mirrors what is not the picture's edge. And is each "
+            "answer written to its own place?",
         )
 
 

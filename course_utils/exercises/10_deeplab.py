@@ -64,7 +64,8 @@ def q2(separable):
         ),
         (
             "the same filter at rate 2", ramp, corner, ones, 2,
-            "Tap (1, 1) is now two rows down and two columns to the right; there is one output.",
+            "Tap (1, 1) is now two rows down and two columns to the right. Taps r apart span "
+            "1 + r · (taps − 1) places, here all three: there is one output.",
         ),
         (
             "two channels of ones and of tens, depthwise all 1, pointwise [[1], [0]]",
@@ -238,7 +239,7 @@ def gains(contrasts, colour_sigma=0.1, seeds=range(5)):
     return result
 
 
-CONTRASTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+CONTRASTS = (0.0, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 
 @question(
