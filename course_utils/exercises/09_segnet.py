@@ -18,7 +18,8 @@ def q1(answer):
     places, bytes_of_copies, bytes_of_places = answer
     yield Case(
         "`places`", lambda: places, [[1, 2], [2, 2]],
-        "In the first window 4 stands twice, at 1 and at 3; the first counts, row by row.",
+        "Window by window: 1 4 / 3 4 has its 4 at 1 and at 3, and the first counts; 5, 2 and 7 stand below, "
+        "on the left, which is 2.",
     )
     yield Case(
         "`bytes_of_copies`", lambda: bytes_of_copies, 786_432,
@@ -134,7 +135,10 @@ def _learned_scale(unpool, values, places):
 )
 def q3(to_plane):
     for name, places, remark in (
-        ("one window, place 3", [[3]], "A map of 2×2: its pixels have the numbers 0 to 3."),
+        (
+            "one window, place 3", [[3]],
+            "A map of 2×2: its pixels have the numbers 0 to 3; a large row has 2w pixels.",
+        ),
         ("places 0 0, a map of 2×4", [[0, 0]], "The second window begins in column 2."),
         ("places 2 1, a map of 2×4", [[2, 1]], "A large row has 2w pixels; place 2 is one row down."),
         ("places 0 / 3, a map of 4×2", [[0], [3]], "The second window begins in row 2."),
@@ -262,7 +266,7 @@ def q5(make_segnet):
     model = make_segnet(2)
     yield Case(
         "num_classes = 2, the number of parameters", model.count_params, "at most 25,000",
-        "Fewer filters will do.", right=lambda count: count <= 25_000,
+        "Widths of 16 and 24 are enough.", right=lambda count: count <= 25_000,
     )
     for shape in ((1, 16, 16, 1), (2, 8, 20, 1)):
         yield Case(
