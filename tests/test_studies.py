@@ -48,10 +48,15 @@ def test_the_networks_of_m2nist_are_those_of_the_script():
         assert row["mean_f1"] == pytest.approx(sum(row["f1"]) / 10, abs=1e-4)
 
 
-def test_the_readme_shows_the_studies():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_the_scores_on_m2nist():
     for row in table("m2nist").values():
-        assert f"{row['network']}, {row['loss']} | {row['mean_f1']:.3f} |" in readme
+        assert f"| {row['network']}, {row['loss']} | {row['mean_f1']:.3f} |" in README
+
+
+def test_the_readme_shows_the_six_trainings_on_photographs():
     for key, row in table("six_trainings_voc2012")["rows"].items():
         dice, iou = (sum(row[score]) / len(row[score]) for score in ("dice", "iou"))
-        assert f"| {key} | {dice:.2f} | {iou:.2f} |" in readme
+        assert f"| {key} | {dice:.2f} | {iou:.2f} |" in README
