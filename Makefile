@@ -18,8 +18,10 @@ PACKAGE_torch ?= torch
 lab: $(VENV)/.student
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(LAB) notebooks/00_start_here.ipynb
 
-# Without the tests that build, train and save every network apart from the lectures, and on JAX and torch
-# only the tests of numbers: the rest takes longer than all of this, and is `make test-backends` (Mondays in CI).
+# The lectures with one training behind every row of a table; without the tests that build, train and save every
+# network apart from them; and on JAX and torch only the tests of numbers. The rest takes longer than all of this:
+# it is `make test-notebooks` and `make test-backends` (Mondays in CI).
+test: export COURSE_SEEDS = 1
 test: FEWER = -m "not slow"
 test: NUMBERS = $(addprefix tests/test_, attention.py crf.py losses.py matching.py metrics.py models.py)
 test: lint test-backends test-notebooks

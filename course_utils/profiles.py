@@ -1,6 +1,7 @@
 """Profiles: how large a lecture runs. All sizes of all lectures stand in the one table below."""
 
 import os
+import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -56,7 +57,7 @@ SIZES = {
         "few_epochs":           (    1,    8,    20),
         "tune_epochs":          (    1,   10,    20),
         "drawn":                (   40, 1800, 10000),
-        "drawn_epochs":         (    1,    6,    10),
+        "drawn_epochs":         (    1,   10,    10),
         "autoencoder_epochs":   (    1,    4,    40),
         "head_epochs":          (    1,   10,    20),
     },
@@ -127,6 +128,7 @@ class Profile:
     """What this run is: `name` (smoke, cpu, gpu), `backend`, `device` and Keras `precision`.
 
     `profile["02"]` gives the sizes of lecture 02 as attributes, `profile["02"].linear_epochs`.
+    `COURSE_SEEDS=1` cuts the trainings behind a row of a table to one, in every lecture.
     """
 
     name: str
@@ -137,8 +139,9 @@ class Profile:
     def __getitem__(self, lecture):
         if lecture not in SIZES:
             raise KeyError(f"no sizes for lecture {lecture!r}; there are some for {', '.join(SIZES)}")
-        column = NAMES.index(self.name)
-        return SimpleNamespace(**{key: row[column] for key, row in SIZES[lecture].items()})
+        column, most = NAMES.index(self.name), _most_seeds()
+        sizes = {key: row[column] for key, row in SIZES[lecture].items()}
+        return SimpleNamespace(**{k: min(v, most) if k.endswith("seeds") else v for k, v in sizes.items()})
 
 
 def current():
@@ -153,6 +156,13 @@ def current():
         raise ValueError(f"COURSE_PROFILE={name}: no such profile; use {', '.join(NAMES)}, or unset it.")
     device = accelerators[0] if accelerators else f"CPU with {os.cpu_count()} cores"
     return Profile(name, keras.backend.backend(), device, PRECISION[name])
+
+
+def _most_seeds():
+    text = os.environ.get("COURSE_SEEDS") or str(sys.maxsize)
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"COURSE_SEEDS={text}: give a whole number of trainings from 1 on, or unset it.")
+    return int(text)
 
 
 def _accelerators():

@@ -87,6 +87,7 @@ def test_batch_normalization_in_half_precision():
     variance = np.asarray(x, "float16").astype("float64").var(axis=(0, 1, 2))
     np.testing.assert_allclose(layer.moving_variance, 0.9 + 0.1 * variance, rtol=1e-3)
 
+
 def test_inception_has_four_branches_over_the_same_place():
     inputs = keras.Input((9, 9, 2))
     model = keras.Model(inputs, inception(inputs, (1, 2, 3, 4, 5, 6), name="module"))

@@ -14,7 +14,7 @@ from course_utils import expect, profiles, setup
 
 @pytest.fixture(autouse=True)
 def no_course_variables(monkeypatch):
-    for name in ("CI", "COURSE_STRICT", "COURSE_PROFILE"):
+    for name in ("CI", "COURSE_STRICT", "COURSE_PROFILE", "COURSE_SEEDS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -53,6 +53,22 @@ def test_a_wrong_profile_name_is_refused_in_one_sentence(monkeypatch):
     with pytest.raises(ValueError, match=r"COURSE_PROFILE=fast.*smoke, cpu, gpu") as error:
         setup()
     assert "\n" not in str(error.value)
+
+
+def test_seeds_can_be_cut_and_nothing_else_changes(monkeypatch):
+    monkeypatch.setattr(profiles, "_accelerators", list)
+    whole = vars(profiles.current()["04"])
+    monkeypatch.setenv("COURSE_SEEDS", "2")
+    cut = vars(profiles.current()["04"])
+    assert {key for key in whole if whole[key] != cut[key]} == {"seeds", "label_seeds", "control_seeds"}
+    assert cut["label_seeds"] == 2
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "three", "1.5"])
+def test_a_wrong_number_of_seeds_is_refused_in_one_sentence(text, monkeypatch):
+    monkeypatch.setenv("COURSE_SEEDS", text)
+    with pytest.raises(ValueError, match=f"COURSE_SEEDS={text}: .*from 1 on"):
+        profiles.current()["04"]
 
 
 def test_a_lecture_without_sizes_is_refused():

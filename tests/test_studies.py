@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "data" / "studies"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def script(name):
@@ -46,9 +47,6 @@ def test_the_networks_of_m2nist_are_those_of_the_script():
         assert row["settings"] == study.SETTINGS
         assert row["parameters"] == study.NETWORKS[row["network"]]().count_params()
         assert row["mean_f1"] == pytest.approx(sum(row["f1"]) / 10, abs=1e-4)
-
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_readme_shows_the_scores_on_m2nist():
