@@ -63,13 +63,18 @@ class Stubborn:
         raise SystemError("no")
 
 
-BLANKS = [..., None, "", " ", (1, ...), [None], blank, documented, begun, open_return, BlankLayer]
+BLANKS = [..., None, "", " ", (..., ...), [None], blank, documented, begun, open_return, BlankLayer]
 
 
 @pytest.mark.parametrize("answer", BLANKS)
 def test_a_blank_answer_is_not_attempted(answer, capsys):
     assert double.check(answer).status == "not attempted"
     assert capsys.readouterr().out == "… Not attempted yet.\n"
+
+
+def test_of_an_answer_in_parts_the_open_ones_are_named(capsys):
+    assert double.check((1, ..., "two", "")).status == "not attempted"
+    assert capsys.readouterr().out == "… Not attempted yet. Still open: part 2 and 4 of 4.\n"
 
 
 RIGHT = [
@@ -125,6 +130,25 @@ def test_of_large_arrays_the_worst_entry_is_named(capsys):
     wrong[3, 4] = 99
     assert ramp.check(wrong).status == "wrong"
     assert "expected 19 at [3, 4], where the difference is largest, got 99." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "message"),
+    [
+        (0.25, 0.5, "For it, expected another value, got 0.5. Look again."),
+        ([1, 2, 3], [1, 5, 3], "expected another value at [1], where the difference is largest, got 5."),
+    ],
+)
+def test_an_open_question_keeps_the_right_value_to_itself(expected, got, message, capsys):
+    @question("none")
+    def open_question(answer):
+        yield Case("it", lambda: answer, expected, "Look again.", hidden=True)
+        yield Case("it", lambda: answer, "a good one", right=lambda x: x != expected, hidden=True)
+
+    assert open_question.check(got).status == "wrong"
+    assert message in capsys.readouterr().out
+    assert open_question.check(expected).status == "wrong"
+    assert "good one" not in capsys.readouterr().out
 
 
 def test_a_result_of_another_kind_than_a_predicate_expects_is_wrong(capsys):

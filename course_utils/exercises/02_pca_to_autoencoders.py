@@ -268,7 +268,7 @@ def q6(answer):
     yield Case(
         "`error`, the error on validation at best_k", lambda: error, errors[int(best_k) - 1],
         "The mean over all pixels of all validation digits. (Is best_k one off, or this the test error?)",
-        tolerance=2e-4,
+        tolerance=2e-4, hidden=True,
     )
     yield Case(
         "the report", lambda: report, "three sentences or more, 30 words at least",

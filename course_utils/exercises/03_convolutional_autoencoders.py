@@ -239,7 +239,7 @@ def q6(answer):
                 f"N = {n}, {name}", lambda r=row, c=column: np.asarray(errors, float)[r, c],
                 float(true[row, column]),
                 "The first N training pictures, scored on all validation pictures; the mean square, not its "
-                "root; column 0 is 16 components.", tolerance=2e-4,
+                "root; column 0 is 16 components.", tolerance=2e-4, hidden=True,
             )
     yield Case(
         "the report", lambda: report, "four sentences or more, 40 words at least, with numbers",

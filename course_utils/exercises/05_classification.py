@@ -384,7 +384,7 @@ def q6(answer):
         "`accuracy`, on validation with best_cell, fitted on all training windows",
         lambda: accuracy, f"{outside[best_cell]:.3f}",
         "Fit on x_train as it is (no mirrors), score on x_val. (Is this the cross-validated accuracy?)",
-        right=lambda a: abs(a - outside[best_cell]) < 0.02,
+        right=lambda a: abs(a - outside[best_cell]) < 0.02, hidden=True,
     )
     yield Case(
         "the report", lambda: report, "three sentences or more, 30 words at least",

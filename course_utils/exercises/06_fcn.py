@@ -237,7 +237,8 @@ def q5(add_skip):
     yield Case(
         "the shapes of all weights", lambda: sorted(tuple(w.shape) for w in _skip(add_skip).weights),
         "one kernel (1, 1, 5, 3) and one bias (3,)",
-        "One 1×1 convolution from the 5 fine channels to the 3 classes; no more, and no concatenation.",
+        "One 1×1 convolution with its bias, from the 5 fine channels to the 3 classes; no more, and no "
+        "concatenation.",
         right=lambda shapes: [tuple(s) for s in shapes] == [(1, 1, 5, 3), (3,)],
     )
     yield Case(
@@ -301,23 +302,23 @@ def q6(answer):
         yield Case(
             f"`told` at step {step}", lambda step=step: float(told[step]), f"{expected[step]:.3f}",
             "The mean IoU of all 21 classes over all 100 scenes, from one table of counts.",
-            right=lambda b, step=step: abs(b - expected[step]) < 0.005,
+            right=lambda b, step=step: abs(b - expected[step]) < 0.005, hidden=True,
         )
     yield Case(
         "`coarsest`", lambda: coarsest, max(s for s in steps if expected[s] >= 0.9),
-        "The largest step that keeps at least 0.9.",
+        "The largest step that keeps at least 0.9.", hidden=True,
     )
     yield Case(
         "`worst`, the class that loses most at step 16", lambda: worst, names[int(np.argmin(iou))],
         right=lambda name: name in names and iou[names.index(name)] <= iou.min() + 0.005,
-        remark="The lowest IoU of the twenty classes. (Entry 0 of .iou is the background.)",
+        remark="The lowest IoU of the twenty classes. (Entry 0 of .iou is the background.)", hidden=True,
     )
     yield Case(
         "`correlation`", lambda: float(correlation), f"{true_correlation:.2f}",
         "Twenty numbers against twenty, without the background; the mean distance over all pixels of a "
         "class, all scenes together, not a mean of scenes' means; spearmanr, not corrcoef. (Zeros round a "
         "scene, as in the lecture, change little.)",
-        right=lambda c: abs(c - true_correlation) < 0.01,
+        right=lambda c: abs(c - true_correlation) < 0.01, hidden=True,
     )
     yield Case(
         "the report", lambda: report, "three sentences or more, 30 words at least",

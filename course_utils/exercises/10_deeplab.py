@@ -19,7 +19,7 @@ def q1(answer):
     first, outputs, field = answer
     yield Case(
         "the first output at rate 3", lambda: first, 7,
-        "Places 0, 3 and 6 hold 2, 4 and 1; each is multiplied by its own weight.",
+        "Places 0, 3 and 6 hold 2, 4 and 1; each is multiplied by its own weight (no flipping).",
     )
     yield Case(
         "how many outputs at rate 3", lambda: outputs, 2,
@@ -157,11 +157,11 @@ def q4(mean_field_step):
         )
 
 
-def _reach(model, shape):
+def _reach(model, shape, change=3.0):
     """Which places of the map change when the number in its first corner does: bool (h, w)."""
     maps = np.random.default_rng(0).normal(size=(1, *shape)).astype("float32")
     moved = maps.copy()
-    moved[0, 0, 0] += 3.0
+    moved[0, 0, 0] += change
     change = model.predict(moved, verbose=0) - model.predict(maps, verbose=0)
     return np.abs(change[0]).max(axis=-1) > 1e-5
 
@@ -199,6 +199,11 @@ def q5(make_pyramid):
     yield Case(
         "a change in one corner, how many of the 81 places notice", lambda: int(_reach(model, shape).sum()),
         81, "The mean of the map changes, and it stands at every place. Does it reach the output?",
+    )
+    yield Case(
+        "a corner made smaller, how many of the 81 places notice",
+        lambda: int(_reach(model, shape, -3.0).sum()), 81,
+        "A mean notices every number; a maximum only the largest.",
     )
     zeroed = [np.zeros_like(w) if w.ndim == 4 and w.shape[:2] == (1, 1) and w.shape[2] == 4 else w
               for w in model.get_weights()]  # fmt: skip
@@ -263,12 +268,12 @@ def q6(answer):
     yield Case(
         "`gain`", lambda: np.asarray(gain, float), np.array(expected),
         "After minus before, the mean over the five seeds; five iterations, colour_sigma 0.1, outlines to a "
-        "pixel.", tolerance=0.02,
+        "pixel.", tolerance=0.02, hidden=True,
     )
     above = [c for c, g in zip(CONTRASTS, expected, strict=True) if g > 0]
     yield Case(
         "`helps_from`", lambda: helps_from, min(above),
-        "The smallest contrast of the list with a gain above 0.",
+        "The smallest contrast of the list with a gain above 0.", hidden=True,
     )
     yield Case(
         "the report", lambda: report, "three sentences or more, 30 words at least",

@@ -53,6 +53,7 @@ class Case:
         remark: str, a question or reminder for whoever fails here.
         right: callable from the result to bool; None compares with `expected` to `tolerance`.
         tolerance: float, relative and absolute.
+        hidden: bool, the message keeps `expected` to itself: in an open question it would be the answer.
     """
 
     given: str
@@ -61,6 +62,7 @@ class Case:
     remark: str = ""
     right: callable = None
     tolerance: float = 1e-4
+    hidden: bool = False
 
 
 def question(*hints, done="Right."):
@@ -100,7 +102,7 @@ class Question:
 
     def _judge(self, answer):
         if _is_blank(answer):
-            return Outcome("not attempted", "Not attempted yet.")
+            return Outcome("not attempted", _what_is_open(answer))
         try:
             for case in self.cases(answer):
                 problem = _problem(case)
@@ -182,7 +184,8 @@ def _problem(case):
                 return None
         except Exception:  # an answer of another kind than the question asks for
             pass
-        return _sentences(f"For {case.given}, expected {case.expected}, got {_show(got)}.", case.remark)
+        wanted = "another value" if case.hidden else case.expected
+        return _sentences(f"For {case.given}, expected {wanted}, got {_show(got)}.", case.remark)
     return _difference(case, got)
 
 
@@ -204,19 +207,20 @@ def _difference(case, got):
         return _sentences(text, case.remark)
     if np.allclose(value, expected, rtol=case.tolerance, atol=case.tolerance, equal_nan=True):
         return None
-    if value.size > 24:
-        return _sentences(f"For {case.given}, {_worst_entry(value, expected)}", case.remark)
+    if value.size > 24 or case.hidden:
+        return _sentences(f"For {case.given}, {_worst_entry(value, expected, case.hidden)}", case.remark)
     text = f"For {case.given}, expected {_show(expected)}, got {_show(value)}."
     return _sentences(text, case.remark)
 
 
-def _worst_entry(value, expected):
-    """Where two large arrays differ most, in words."""
+def _worst_entry(value, expected, hidden):
+    """Where two arrays differ most, in words."""
     difference = np.nan_to_num(abs(value - expected), nan=np.inf)
     place = np.unravel_index(difference.argmax(), value.shape)
     index = ", ".join(str(int(i)) for i in place)
-    where = f"at [{index}], where the difference is largest,"
-    return f"expected {expected[place]:.4g} {where} got {value[place]:.4g}."
+    where = f" at [{index}], where the difference is largest," if index else ","
+    wanted = "another value" if hidden else f"{expected[place]:.4g}"
+    return f"expected {wanted}{where} got {value[place]:.4g}."
 
 
 def _sentences(text, remark):
@@ -244,6 +248,15 @@ def _explain(error):
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "ipykernel" in f.filename]
     where = f" in the line `{frames[-1].line}`" if frames and frames[-1].line else ""
     return f"{type(error).__name__}: {error}{where}."
+
+
+def _what_is_open(answer):
+    """ "Not attempted yet", and of an answer in parts which."""
+    parts = list(answer) if isinstance(answer, (tuple, list)) else []
+    blank = [str(number) for number, part in enumerate(parts, 1) if _is_blank(part)]
+    if len(blank) == len(parts):
+        return "Not attempted yet."
+    return f"Not attempted yet. Still open: part {' and '.join(blank)} of {len(parts)}."
 
 
 def _is_blank(answer):
