@@ -9,9 +9,8 @@ from course_utils.exercises import Case, in_float32, question
 
 
 @question(
-    "Go down with pencil: 140, minus 4, half of it, minus 4, half of it, minus 4, half of it, minus "
-    "4; then up: "
-    "double, minus 4, three times.",
+    "Go down with pencil: 140, minus 4, half of it, minus 4, half of it, minus 4, half of it, minus 4; then "
+    "up: double, minus 4, three times.",
     "The skip s_0 is taken after the first bracket, before the first pooling: it has 136 pixels. The bottom "
     "gets the channels of the level above, 64, and makes 128 of them; its second convolution goes "
     "from 128 to 128. Each filter of 3×3×C has 9·C weights and a bias.",
@@ -26,22 +25,19 @@ def q1(answer):
     )
     yield Case(
         "`crop`", lambda: crop, 40,
-        "The skip has 136 pixels. What arrives from below, before the last bracket? Half of the "
-        "difference is "
-        "cut from each side.",
+        "The skip has 136 pixels. What arrives from below, before the last bracket? Half of the difference "
+        "is cut from each side.",
     )
     yield Case(
         "`weights`", lambda: weights, 221_440,
         "Two convolutions, from 64 to 128 channels and from 128 to 128; 9 weights for every pair of "
-        "channels, "
-        "one bias for every filter.",
+        "channels, one bias for every filter.",
     )
 
 
 @question(
-    "One input number x[i, j, c] is painted as x[i, j, c] · kernel[:, :, f, c] on rows 2i, 2i + 1 "
-    "and columns "
-    "2j, 2j + 1 of output channel f; channels c add up.",
+    "One input number x[i, j, c] is painted as x[i, j, c] · kernel[:, :, f, c] on rows 2i, 2i + 1 and "
+    "columns 2j, 2j + 1 of output channel f; channels c add up.",
     "For one channel in and out it is np.kron(x, kernel). In general np.einsum('ijc,abfc->iajbf', x, kernel) "
     "has the shape (H, 2, W, 2, F), which only needs a reshape.",
     done="Right. Five maps: one number, a row, a column, channels in and channels out, against Keras.",
@@ -159,8 +155,7 @@ class _Counted:
 @question(
     "wide = np.pad(image, border, mode='reflect') once, outside the loops. The tile whose answer belongs to "
     "rows y … y + side of the picture is wide[y : y + side + 2 * border, …]: the padding has moved "
-    "everything "
-    "by border already.",
+    "everything by border already.",
     "Two loops, y and x in steps of side; write each answer to result[y : y + side, x : x + side].",
     done="Right. Three pictures, one of them not square; each tile once, and no seam.",
 )
@@ -215,12 +210,10 @@ def _dots_near_a_star(count, seed):
 
 
 @question(
-    "Two loops, as in the lecture: keep each level's features in a list before the pooling, and "
-    "take them out "
-    "of it in reverse order on the way up. Conv2D with padding='same' keeps the size.",
-    "Filters of 8, 16 and 32 will do (about 30,000 parameters). keras.Input((None, None, 1)) leaves "
-    "height and "
-    "width open. The last layer is Conv2D(num_classes, 1) without activation.",
+    "Two loops, as in the lecture: keep each level's features in a list before the pooling, and take them "
+    "out of it in reverse order on the way up. Conv2D with padding='same' keeps the size.",
+    "Filters of 8, 16 and 32 will do (about 30,000 parameters). keras.Input((None, None, 1)) leaves height "
+    "and width open. The last layer is Conv2D(num_classes, 1) without activation.",
     done="Right. Any size, few parameters, negative and positive logits, and outlines that are right to the "
     "pixel after a short training.",
 )
@@ -291,9 +284,8 @@ def _share_found(answers, instances):
 @question(
     "For each threshold t: share_found(p['val'] > t, cells['val'].instances). The best is where that is "
     "largest; only then look at p['test'].",
-    "Too low a threshold fills the membranes; too high a one eats the cells. In your report, name "
-    "the share at "
-    "0.5, the best, and the one on test.",
+    "Too low a threshold fills the membranes; too high a one eats the cells. In your report, name the share "
+    "at 0.5, the best, and the one on test.",
     done="""Your numbers hold and your report is there. Now hold the report against this rubric, a point each:
   1. Its first sentence is the expectation, and the report says whether it came true.
   2. It says why a low threshold loses cells: pieces merge, and share their IoU among several cells.
