@@ -64,7 +64,7 @@ bench: $(VENV)/.tests
 	for benchmark in tests/benchmarks/*.py; do $(BIN)/python $$benchmark; done
 
 # The tables under data/studies/, a quarter of an hour on two cores; with COURSE_DATA_DIR, which must have VOC 2012
-# and M2NIST, more than an hour.
+# and M2NIST, two or three hours.
 studies: $(VENV)/.tests
 	$(BIN)/python tests/studies/unet_six_trainings.py toyvoc
 	test -z "$$COURSE_DATA_DIR" || $(BIN)/python tests/studies/unet_six_trainings.py voc2012

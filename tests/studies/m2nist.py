@@ -4,7 +4,7 @@
 
 Trains on the first 3,500 scenes (`train` and `val`) and scores the last 500 (`test`) once, after the last
 epoch; no test scene is seen in training or in choosing. Adds its rows to data/studies/m2nist.json, and draws
-their losses into m2nist.png beside it. A quarter of an hour a row on two cores. `--choose` is for trying
+their losses into m2nist.png beside it. Half an hour a row. `--choose` is for trying
 settings: it trains on the first 3,000 (`train`), scores the next 500 (`val`), and writes nothing.
 """
 
@@ -133,7 +133,7 @@ def draw(rows):
         axis.plot(np.arange(1, len(whole) + 1), whole, dash, label=f"{name}: F1 on test {row['mean_f1']:.3f}")
     axis.set(xlabel="epoch (after the way down's own)", ylabel="training loss", yscale="log",
              title="M2NIST: three trainings on 3,500 scenes")
-    axis.legend()
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(FILE.with_suffix(".png"), dpi=100, bbox_inches="tight")
 
 
