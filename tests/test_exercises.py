@@ -136,6 +136,8 @@ def test_of_large_arrays_the_worst_entry_is_named(capsys):
     ("expected", "got", "message"),
     [
         (0.25, 0.5, "For it, expected another value, got 0.5. Look again."),
+        (0.25, "a quarter", "For it, expected another value, got 'a quarter', which is no number."),
+        ("cat", "dog", "For it, expected another value, got 'dog'."),
         ([1, 2, 3], [1, 5, 3], "expected another value at [1], where the difference is largest, got 5."),
     ],
 )

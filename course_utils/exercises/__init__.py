@@ -191,15 +191,15 @@ def _problem(case):
 
 def _difference(case, got):
     """How a result differs from the expected value, or None."""
+    wanted = "another value" if case.hidden else _show(case.expected)
     if isinstance(case.expected, str):
-        equal, got = got == case.expected, repr(got)
-        return None if equal else f"For {case.given}, expected {case.expected!r}, got {got}."
+        return None if got == case.expected else f"For {case.given}, expected {wanted}, got {got!r}."
     try:
         value = np.asarray(got)
         if value.dtype.kind not in "biuf":
             raise ValueError
     except (TypeError, ValueError):
-        return f"For {case.given}, expected {_show(case.expected)}, got {got!r}, which is no number."
+        return f"For {case.given}, expected {wanted}, got {got!r}, which is no number."
     value = value.astype(float)
     expected = np.asarray(case.expected, dtype=float)
     if value.shape != expected.shape:
@@ -209,7 +209,7 @@ def _difference(case, got):
         return None
     if value.size > 24 or case.hidden:
         return _sentences(f"For {case.given}, {_worst_entry(value, expected, case.hidden)}", case.remark)
-    text = f"For {case.given}, expected {_show(expected)}, got {_show(value)}."
+    text = f"For {case.given}, expected {wanted}, got {_show(value)}."
     return _sentences(text, case.remark)
 
 
@@ -251,7 +251,7 @@ def _explain(error):
 
 
 def _what_is_open(answer):
-    """ "Not attempted yet", and of an answer in parts which."""
+    """That an answer is blank, and of one in parts which parts are."""
     parts = list(answer) if isinstance(answer, (tuple, list)) else []
     blank = [str(number) for number, part in enumerate(parts, 1) if _is_blank(part)]
     if len(blank) == len(parts):

@@ -4,8 +4,8 @@
 
 Trains on the first 3,500 scenes (`train` and `val`) and scores the last 500 (`test`) once, after the last
 epoch; no test scene is seen in training or in choosing. Adds its rows to data/studies/m2nist.json, and draws
-their losses into m2nist.png beside it. Half an hour a row. `--choose` is for trying
-settings: it trains on the first 3,000 (`train`), scores the next 500 (`val`), and writes nothing.
+their losses into m2nist.png beside it. Half an hour a row. `--choose` is for trying settings: it trains on
+the first 3,000 (`train`), scores the next 500 (`val`), and writes nothing.
 """
 
 import datetime
